@@ -1,0 +1,244 @@
+"""What flows down the line from stage to stage: frozen dataclasses, and nothing else.
+
+A stage takes artifacts and returns artifacts; stages never import one another.
+This module imports neither numpy nor anything slow, so that the quick path may read it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+# ---- the device half: plan, sources, image -------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Move:
+    """Copy ``bytes`` within the arena before a node runs (``memmove``)."""
+
+    source: int
+    destination: int
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Where every run-time tensor lives in the arena.
+
+    Attributes:
+        arena_bytes: size of the arena.
+        offsets: byte offset of each run-time tensor, by tensor index, while its maker runs.
+        scratch: byte offset of each node's scratch buffer, by node index.
+        moves: copies that precede a node, by node index; they change the offsets of what they move.
+        lower_bound: bytes that no plan of this order can go below.
+        algorithm: plugin in ``edgebuild.planner`` that made it.
+    """
+
+    arena_bytes: int
+    offsets: Mapping[int, int]
+    scratch: Mapping[int, int]
+    moves: Mapping[int, tuple[Move, ...]]
+    lower_bound: int
+    algorithm: str
+
+
+@dataclass(frozen=True)
+class Port:
+    """An input or output of the deployed model.
+
+    Attributes:
+        dtype: numpy's name of the element type.
+        offset: byte offset in the arena at which the caller writes or reads it.
+        scale, zero_point: quantization parameters; 1.0 and 0 for float.
+    """
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+    bytes: int
+    offset: int
+    scale: float
+    zero_point: int
+
+
+@dataclass(frozen=True)
+class Interface:
+    """The C interface of a generated model: all that a caller, the harness or a package needs.
+
+    ``<name>.h`` declares ``void <name>_invoke(void *arena)``, ``<NAME>_ARENA_BYTES``,
+    ``<NAME>_ARENA_ALIGNMENT``, and one pointer function for each port.
+    """
+
+    name: str
+    arena_bytes: int
+    arena_alignment: int
+    inputs: tuple[Port, ...]
+    outputs: tuple[Port, ...]
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """A generated file: path inside the output folder, and its content."""
+
+    path: str
+    content: bytes
+
+
+@dataclass(frozen=True)
+class Step:
+    """One call inside ``<name>_invoke``, in order: an operator's kernel, or a copy inside the arena.
+
+    Attributes:
+        node: index of the graph's node, or None for a copy.
+        op: TFLite name of the operator (``CONV_2D``), or ``MOVE``.
+        name: the layer's name.
+        symbol: C function that is called.
+    """
+
+    node: int | None
+    op: str
+    name: str
+    symbol: str
+
+
+@dataclass(frozen=True)
+class Sources:
+    """The generated C of a model.
+
+    Attributes:
+        files: every file, headers included.
+        units: paths of the files to compile.
+        weights_unit: the unit that holds all constant data of the model.
+        steps: the calls of ``<name>_invoke``.
+    """
+
+    interface: Interface
+    files: tuple[SourceFile, ...]
+    units: tuple[str, ...]
+    weights_unit: str
+    steps: tuple[Step, ...]
+
+
+@dataclass(frozen=True)
+class Flash:
+    """Bytes of flash that the model takes in the linked image, harness excluded."""
+
+    total: int
+    weights: int
+    code: int
+
+
+@dataclass(frozen=True)
+class Image:
+    """A linked program that contains the model's library.
+
+    Attributes:
+        folder: where everything lies.
+        elf, map: the program and its linker map.
+        library: ``lib<name>.a``, the very archive that is handed to the user.
+        flash: what the model takes of it, read from the map.
+        static_bytes: writable static data of the library, read from the map.
+        step_addresses: address of the instruction after each step's call, in step order.
+        invoke: first address of ``<name>_invoke`` and the one after its last.
+    """
+
+    folder: Path
+    elf: Path
+    map: Path
+    library: Path
+    flash: Flash
+    static_bytes: int
+    step_addresses: tuple[int, ...]
+    invoke: tuple[int, int]
+
+
+# ---- the proof -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class Vectors:
+    """Inputs fed to the model, and the bytes that TFLite answers.
+
+    Attributes:
+        inputs: array ``(count, bytes of all inputs)`` of uint8.
+        expected: array ``(count, bytes of all outputs)`` of uint8, or None.
+        oracle: who computed ``expected`` (``tflm``, ``litert``, ``numpy``).
+    """
+
+    inputs: np.ndarray
+    expected: np.ndarray | None
+    oracle: str
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """What the emulated program did.
+
+    Attributes:
+        outputs: array ``(count, bytes of all outputs)`` of uint8.
+        stack_bytes: measured peak of the stack below the call of ``<name>_invoke``; None where the
+            emulator cannot measure it.
+        instructions: executed instructions of the first inference; None when not counted.
+        per_step: executed instructions of each step of the first inference.
+        command: how it was run.
+    """
+
+    outputs: np.ndarray
+    stack_bytes: int | None
+    instructions: int | None
+    per_step: tuple[int, ...]
+    command: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether the emulated bytes are TFLite's.
+
+    Attributes:
+        vectors: how many inputs were compared.
+        mismatched_bytes: how many output bytes differ; 0 is the only acceptable value.
+        first_difference: words for the first one.
+    """
+
+    vectors: int
+    mismatched_bytes: int
+    oracle: str
+    first_difference: str | None = None
+
+
+# ---- the model half ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class CompressionStep:
+    """What one compression step cost and bought, as the report shows it."""
+
+    technique: str
+    settings: Mapping[str, Any]
+    before: Mapping[str, Any]
+    after: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Converted:
+    """The door between the halves: a .tflite and what is known about how it came about.
+
+    Attributes:
+        tflite: path of the file.
+        float_accuracy: accuracy of the float model on the evaluation data (0 to 1), or None.
+        compression: one entry a step.
+        seconds: time of each part.
+        tools: versions of what was used.
+    """
+
+    tflite: Path
+    float_accuracy: float | None = None
+    compression: tuple[CompressionStep, ...] = ()
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    tools: Mapping[str, str] = field(default_factory=dict)

@@ -1,0 +1,1 @@
+"""The intermediate representation: a graph of TFLite operators over typed, quantized tensors."""

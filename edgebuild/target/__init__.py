@@ -1,0 +1,1 @@
+"""Target profiles: what a core or a board is, and what it can hold and run."""

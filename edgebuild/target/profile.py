@@ -1,0 +1,110 @@
+"""A target as frozen dataclasses.  ``load`` makes them from TOML; everything else only reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+Engine = Literal["c", "litert"]
+Kind = Literal["flash", "ram"]
+
+
+@dataclass(frozen=True)
+class Region:
+    """A memory of the target.
+
+    Attributes:
+        name: as a linker script would call it (``FLASH``, ``RAM``, ``DTCM``).
+        kind: ``flash`` holds code and constants, ``ram`` the arena, static data and the stack.
+        bytes: what is really there.
+    """
+
+    name: str
+    kind: Kind
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Cpu:
+    """The processor.
+
+    Attributes:
+        name: as compilers and Arm name it (``cortex-m4``).
+        features: what kernels may ask for: ``dsp``, ``mve``, ``fpu``, ``neon`` …
+        flags: compiler flags that select it.
+    """
+
+    name: str
+    features: frozenset[str] = frozenset()
+    flags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Emulation:
+    """The emulated machine that proves a build.
+
+    Attributes:
+        emulator: plugin in ``edgebuild.emulators``.
+        machine, cpu: as the emulator names them; always stated, never defaulted.
+        origins: address of each memory region by name, plus ``HARNESS`` for the harness's own
+            code and data, which must not use the model's memory.
+        harness_bytes: size of the ``HARNESS`` region.
+    """
+
+    emulator: str
+    machine: str = ""
+    cpu: str = ""
+    origins: Mapping[str, int] = field(default_factory=dict)
+    harness_bytes: int = 0
+
+
+@dataclass(frozen=True)
+class OperatorLimits:
+    """What the target's runtime can run, beyond what the engine can.
+
+    Attributes:
+        allowed: TFLite operator names, or None for all.
+        refused: TFLite operator names.
+        dtypes: element types that activations may have.
+        versions: highest operator version that the runtime there knows.
+    """
+
+    allowed: tuple[str, ...] | None = None
+    refused: tuple[str, ...] = ()
+    dtypes: tuple[str, ...] = ("int8",)
+    versions: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Profile:
+    """A target.
+
+    Attributes:
+        name: what the user types after ``--target``.
+        title: one line for lists (``ST Nucleo-L4R5ZI, Cortex-M4F``).
+        family: ``cortex-m``, ``linux``, ``android`` or ``host``.
+        engine: ``c`` generates C, ``litert`` ships the TFLite runtime.
+        io: element type of the model's border, ``int8`` or ``float32``.
+        toolchain: plugin in ``edgebuild.toolchains``.
+        packages: plugins in ``edgebuild.packagers`` that run by default.
+        files: the TOML files it was merged from, the profile's own last.
+    """
+
+    name: str
+    title: str
+    family: str
+    engine: Engine
+    cpu: Cpu
+    memory: tuple[Region, ...]
+    toolchain: str
+    emulation: Emulation
+    packages: tuple[str, ...]
+    io: str = "int8"
+    operators: OperatorLimits = OperatorLimits()
+    files: tuple[Path, ...] = ()
+
+    def bytes(self, kind: Kind) -> int:
+        """Total bytes of all regions of ``kind``."""
+        return sum(region.bytes for region in self.memory if region.kind == kind)
