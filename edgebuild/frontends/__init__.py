@@ -40,3 +40,8 @@ def names() -> tuple[str, ...]:
 def find(name: str) -> Frontend:
     """The front end called ``name``."""
     return registry.find(__name__, name, Frontend)()  # type: ignore[type-abstract]
+
+
+from edgebuild.frontends._border import move, trimmed  # noqa: E402
+
+__all__ = ["Frontend", "find", "move", "names", "trimmed"]

@@ -1,0 +1,134 @@
+"""The model half of the line: from the user's file to a ``.tflite`` between the inputs and outputs that are deployed."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edgebuild import cache, frontends, loaders
+from edgebuild.artifacts import CompressionStep
+from edgebuild.errors import UsageError
+from edgebuild.pipeline.request import Request
+from edgebuild.pipeline.stages import Stages
+from edgebuild.worker import client
+from edgebuild.worker.events import Progress
+from edgebuild.worker.job import Job
+
+if TYPE_CHECKING:
+    from edgebuild.ir.graph import Graph
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """What the model half hands over.
+
+    Attributes:
+        content: the ``.tflite`` between the deployed inputs and outputs.
+        graph: the same, read.
+        evaluation: files with the evaluation samples, or None.
+        read: files that the user's data functions read, with their hashes.
+    """
+
+    content: bytes
+    graph: Graph
+    evaluation: client.Evaluation | None
+    float_accuracy: float | None = None
+    compression: tuple[CompressionStep, ...] = ()
+    tools: Mapping[str, str] = field(default_factory=dict)
+    read: Mapping[str, str] = field(default_factory=dict)
+
+
+def prepare(request: Request, stages: Stages) -> Model:
+    """Convert the user's model when it needs converting, read it, and move its border.
+
+    Raises:
+        UsageError, UnsupportedError, ToolError: the model, its data or TensorFlow.
+    """
+    config, place = request.config, str(request.config.model)
+    if loaders.recognise(config.model) == "tflite":
+        if config.steps:
+            raise UsageError(
+                place,
+                "is converted already, and compression needs the trained model",
+                "give the .keras, .h5 or SavedModel it came from, or remove compress.steps",
+            )
+        content, graph = _deployed(config.model.read_bytes(), request, place)
+        return _with_evaluation(content, graph, request, stages)
+    folder = _convert(request, stages)
+    content, graph = _deployed((folder / "model.tflite").read_bytes(), request, place)
+    written = json.loads((folder / "converted.json").read_text())
+    return Model(
+        content,
+        graph,
+        client.evaluation(_job(request, folder)),
+        written["float_accuracy"],
+        tuple(CompressionStep(**step) for step in written["compression"]),
+        written["tools"],
+        _files_read(folder),
+    )
+
+
+def _job(request: Request, folder: Path) -> Job:
+    return Job.of(request.config, io=request.io, out=folder)
+
+
+def _convert(request: Request, stages: Stages) -> Path:
+    def work(folder: Path) -> None:
+        client.convert(_job(request, folder), _relay(stages, "model"))
+
+    return _stored(stages, "model", request.model_key, work)
+
+
+def _with_evaluation(content: bytes, graph: Graph, request: Request, stages: Stages) -> Model:
+    if request.config.evaluation is None:
+        return Model(content, graph, None)
+    shape = graph.tensors[graph.inputs[0]].shape
+
+    def work(folder: Path) -> None:
+        job = dataclasses.replace(_job(request, folder), task="data", input_shape=shape)
+        client.read_evaluation(job, _relay(stages, "data"))
+
+    folder = _stored(stages, "data", cache.key(request.model_key, shape), work)
+    return Model(content, graph, client.evaluation(_job(request, folder)), read=_files_read(folder))
+
+
+def _relay(stages: Stages, name: str) -> Callable[[Progress], None]:
+    report = stages.progress(name)
+    return lambda progress: report(progress.fraction or 0.0, progress.text)
+
+
+def _stored(stages: Stages, name: str, key: str, work: Callable[[Path], None]) -> Path:
+    """A cached stage that is made anew when a file that the user's code had read has changed since."""
+    known = cache.find(name, key)
+    if known is not None and any(
+        not Path(path).is_file() or cache.file_digest(Path(path)) != digest for path, digest in _files_read(known).items()
+    ):
+        cache.forget(name, key)
+    return stages.stored(name, key, work)
+
+
+def _files_read(folder: Path) -> dict[str, str]:
+    """Files that the user's data functions opened, with their hashes, as the worker noted them."""
+    noted = folder / "files_read.json"
+    return dict(json.loads(noted.read_text())) if noted.is_file() else {}
+
+
+def _deployed(content: bytes, request: Request, place: str) -> tuple[bytes, Graph]:
+    frontend, name = frontends.find("tflite"), request.config.name
+    graph = frontend.read(content, name, place)
+    inputs, outputs = frontends.trimmed(graph, int8=request.io == "int8", softmax=request.config.final_softmax)
+    if (inputs, outputs) != (graph.inputs, graph.outputs):
+        content = frontends.move(content, inputs, outputs, place)
+        graph = frontend.read(content, name, place)
+    wrong = [graph.tensors[i] for i in (*graph.inputs, *graph.outputs) if graph.tensors[i].dtype.value != request.io]
+    if wrong and request.io == "float32":
+        raise UsageError(
+            place,
+            f"has {wrong[0].dtype.value} at its border ({wrong[0].name!r}), and io = \"float32\" was asked for",
+            "remove io, or convert the model with float32 input and output",
+        )
+    return content, graph

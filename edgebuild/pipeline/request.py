@@ -1,0 +1,167 @@
+"""What one build depends on, and whether its output is still the answer.  Imports nothing slow."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edgebuild import __version__, cache, resources
+from edgebuild.config import Config, DataSource
+from edgebuild.process import Tool
+from edgebuild.reports.report import Report
+from edgebuild.target import load
+from edgebuild.target.profile import Profile
+
+REPORT = "report.json"
+
+
+@dataclass(frozen=True)
+class Request:
+    """One build for one target.
+
+    Attributes:
+        config: with the target's own settings laid over it.
+        io: element type of the model's border, as configuration and target agreed.
+        output: the folder that receives the bundle.
+    """
+
+    config: Config
+    profile: Profile
+    io: str
+    packages: tuple[str, ...]
+    output: Path
+
+    @classmethod
+    def of(cls, config: Config, target: str) -> Request:
+        """The request for ``target``.
+
+        Raises:
+            UsageError: there is no such target.
+        """
+        own, profile = config.for_target(target), load.load(target)
+        packages = profile.packages if own.packages is None else own.packages
+        return cls(own, profile, own.io or profile.io, packages, own.output / profile.name)
+
+    def files(self) -> Iterator[Path]:
+        """Every file of the user's that the build reads, folders spread out; the profiles come last."""
+        config = self.config
+        sources = [s.path for s in (config.calibration, config.evaluation, config.training) if s is not None]
+        for path in dict.fromkeys([*([config.file] if config.file else []), config.model, *sources]):
+            yield from sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
+        yield from self.profile.files
+
+    @functools.cached_property
+    def model_key(self) -> str:
+        """Hash of what the model half depends on."""
+        config = self.config
+        return cache.key(
+            own_digest(),
+            cache.file_digest(config.model),
+            [_source(s) for s in (config.calibration, config.evaluation, config.training)],
+            config.steps,
+            config.precision,
+            self.io,
+            config.seed,
+            config.evaluation_samples,
+            config.allow_unsafe_model,
+        )
+
+    @functools.cached_property
+    def key(self) -> str:
+        """Hash of everything that the bundle depends on."""
+        config = self.config
+        profile = dataclasses.replace(self.profile, files=())
+        return cache.key(
+            self.model_key,
+            config.name,
+            config.final_softmax,
+            config.vectors,
+            config.budget,
+            config.gates,
+            self.packages,
+            profile,
+            [shown(path) for path in self.files()],
+            tools_identity(self.profile),
+        )
+
+    def record(self) -> Path:
+        """Where the cache remembers what it wrote to this output folder."""
+        return cache.root() / "outputs" / f"{cache.key(str(self.output))[:32]}.json"
+
+    def remember(self, report: dict[str, Any], extra: dict[str, str]) -> None:
+        """Note that the output folder now holds the answer to this request.
+
+        Args:
+            extra: files that the user's own code read, with their hashes.
+        """
+        stamp = {"key": self.key, "report": report, "read": extra, "written": self._written(report)}
+        place = self.record()
+        with cache.disk(place):
+            place.parent.mkdir(parents=True, exist_ok=True)
+            partial = place.with_suffix(f".{os.getpid()}")
+            partial.write_text(json.dumps(stamp))
+            partial.replace(place)
+
+    def answer(self) -> Report | None:
+        """The report in the output folder, when nothing that it depends on has changed since."""
+        try:
+            stamp = json.loads(self.record().read_text())
+            if stamp["key"] != self.key or stamp["written"] != self._written(stamp["report"]):
+                return None
+            if any(cache.file_digest(Path(path)) != known for path, known in stamp["read"].items()):
+                return None
+            return dataclasses.replace(Report.from_json(stamp["report"]), up_to_date=True)
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    def _written(self, report: dict[str, Any]) -> list[list[Any]]:
+        """Size and time of each file of the bundle; a file that is missing is an OSError."""
+        names = [*(file["path"] for file in report["files"]), REPORT]
+        found = [(name, (self.output / name).stat()) for name in names]
+        return [[name, status.st_size, status.st_mtime_ns] for name, status in found]
+
+
+def shown(path: Path) -> str:
+    """``path`` as make should name it: relative to the current folder where it lies below it."""
+    here = Path.cwd()
+    return path.relative_to(here).as_posix() if path.is_relative_to(here) else path.as_posix()
+
+
+def _source(source: DataSource | None) -> tuple[str, str | None] | None:
+    return None if source is None else (cache.file_digest(source.path), source.function)
+
+
+@functools.cache
+def own_digest() -> str:
+    """Hash of edgebuild itself: code, templates and version."""
+    code = Path(__file__).resolve().parents[1]
+    files = sorted(code.rglob("*.py")) + sorted(p for p in resources.folder("templates").rglob("*") if p.is_file())
+    return cache.key(__version__, [cache.digest(path.read_bytes()) for path in files])
+
+
+def tools_of(profile: Profile) -> tuple[Tool, ...]:
+    """The programs that a build for ``profile`` runs."""
+    from edgebuild import emulators, toolchains
+
+    found: list[Tool] = []
+    if profile.toolchain in toolchains.names():
+        found += toolchains.find(profile.toolchain).tools
+    if profile.emulation.emulator in emulators.names():
+        found += emulators.find(profile.emulation.emulator).tools
+    return tuple(dict.fromkeys(found))
+
+
+def tools_identity(profile: Profile) -> list[list[Any]]:
+    """Which programs those are, without starting them: path, size and time."""
+    identity: list[list[Any]] = []
+    for tool in tools_of(profile):
+        path = tool.path()
+        status = os.stat(path) if path else None
+        identity.append([tool.command, path, status.st_size if status else 0, status.st_mtime_ns if status else 0])
+    return identity

@@ -1,0 +1,142 @@
+"""Memory planning: where every run-time tensor lives in the arena, one file an algorithm.
+
+``_lifetimes`` turns a graph into a :class:`Problem`; an algorithm answers with offsets;
+:func:`violations` checks any answer against the problem, independently of how it was found.
+"""
+
+from __future__ import annotations
+
+import functools
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from edgebuild import registry
+
+ALIGNMENT = 4
+"""Offsets, sizes and distances are multiples of this: word loads need no more on any core."""
+
+
+@dataclass(frozen=True)
+class Buffer:
+    """A stretch of memory and the nodes during which it must keep its bytes.
+
+    Attributes:
+        tensors: the tensor that it holds, and its aliases under other shapes; empty for scratch.
+        bytes: rounded up to :data:`ALIGNMENT`.
+        first, last: node numbers, both included; -1 for before the first node (an input), and one
+            past the last node for an output that the caller reads.
+        scratch_of: the node whose scratch memory this is.
+    """
+
+    tensors: tuple[int, ...]
+    bytes: int
+    first: int
+    last: int
+    scratch_of: int | None = None
+
+    def meets(self, other: Buffer) -> bool:
+        """Whether both must keep their bytes at the same time."""
+        return self.first <= other.last and other.first <= self.last
+
+
+@dataclass(frozen=True)
+class Overlap:
+    """Buffer ``output`` may overlap ``operand``, which dies in the node that makes it.
+
+    ``offset(output) + distance <= offset(operand)`` keeps every byte until it has been read.
+    """
+
+    output: int
+    operand: int
+    distance: int
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What has to be placed.  Indices in ``overlaps`` are positions in ``buffers``."""
+
+    buffers: tuple[Buffer, ...]
+    overlaps: tuple[Overlap, ...]
+    nodes: int
+
+    def distance(self, output: int, operand: int) -> int | None:
+        """Distance at which ``output`` may overlap ``operand``; None when it must not."""
+        return self._distances.get((output, operand))
+
+    @functools.cached_property
+    def _distances(self) -> Mapping[tuple[int, int], int]:
+        return {(o.output, o.operand): o.distance for o in self.overlaps}
+
+    def lower_bound(self) -> int:
+        """Bytes below which no placement can go: the most that is alive in any node."""
+        worst = 0
+        for node in range(-1, self.nodes + 1):
+            alive = [i for i, b in enumerate(self.buffers) if b.first <= node <= b.last]
+            total = sum(self.buffers[i].bytes for i in alive)
+            pairs = [o for o in self.overlaps if o.output in alive and self.buffers[o.output].first == node]
+            saved = 0
+            for pair in pairs:
+                out, operand = self.buffers[pair.output].bytes, self.buffers[pair.operand].bytes
+                joint = max(operand + max(pair.distance, 0), out)
+                saved = max(saved, out + operand - joint)
+            worst = max(worst, total - saved)
+        return worst
+
+
+class Planner(ABC):
+    """Contract of every algorithm."""
+
+    @abstractmethod
+    def place(self, problem: Problem) -> tuple[int, ...]:
+        """An offset for each buffer."""
+
+
+def names() -> tuple[str, ...]:
+    """Public names of all algorithms."""
+    return registry.names(__name__)
+
+
+def find(name: str) -> Planner:
+    """The algorithm called ``name``."""
+    return registry.find(__name__, name, Planner)()  # type: ignore[type-abstract]
+
+
+def allowed(problem: Problem, offsets: Mapping[int, int], a: int, b: int) -> bool:
+    """Whether buffers ``a`` and ``b`` may lie where they lie."""
+    first, second = problem.buffers[a], problem.buffers[b]
+    if not first.meets(second) or not first.bytes or not second.bytes:
+        return True
+    if offsets[a] + first.bytes <= offsets[b] or offsets[b] + second.bytes <= offsets[a]:
+        return True
+    for output, operand in ((a, b), (b, a)):
+        distance = problem.distance(output, operand)
+        if distance is not None and offsets[output] + distance <= offsets[operand]:
+            return True
+    return False
+
+
+def violations(problem: Problem, offsets: tuple[int, ...]) -> Iterator[tuple[int, int]]:
+    """Pairs of buffers that would destroy each other's bytes."""
+    places = dict(enumerate(offsets))
+    for a in range(len(offsets)):
+        for b in range(a):
+            if not allowed(problem, places, a, b):
+                yield b, a
+
+
+from edgebuild.planner._lifetimes import plan, problem_of  # noqa: E402
+
+__all__ = [
+    "ALIGNMENT",
+    "Buffer",
+    "Overlap",
+    "Planner",
+    "Problem",
+    "allowed",
+    "find",
+    "names",
+    "plan",
+    "problem_of",
+    "violations",
+]

@@ -1,0 +1,94 @@
+"""Whether a model fits: what it needs against what the target has and what the user allows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from edgebuild.artifacts import Plan
+from edgebuild.config import Budget
+from edgebuild.errors import BudgetError
+from edgebuild.ir.graph import Graph
+from edgebuild.reports.report import Gate
+from edgebuild.target.profile import Kind, Profile
+
+SHOWN = 5
+"""How many of the largest tensors an error names."""
+
+
+def limit(kind: Kind, profile: Profile, budget: Budget) -> tuple[int, str]:
+    """Bytes that the model may take, and who says so."""
+    has = profile.bytes(kind)
+    wanted = budget.flash if kind == "flash" else budget.ram
+    if wanted is not None and (wanted < has or not has):
+        return wanted, f"the {kind} budget"
+    return has, f"{profile.name}'s {kind}"
+
+
+def gates(flash: int | None, ram: int | None, profile: Profile, budget: Budget) -> Iterator[Gate]:
+    """Flash and RAM as gates; a target without limits has none."""
+    for kind, used in (("flash", flash), ("ram", ram)):
+        most, _ = limit(kind, profile, budget)  # type: ignore[arg-type]
+        if used is not None and most:
+            yield Gate(kind, most, used, used <= most)
+
+
+def check_constants(graph: Graph, profile: Profile, budget: Budget) -> None:
+    """Insist that weights alone fit flash.
+
+    Raises:
+        BudgetError: they do not.
+    """
+    used = sum(t.bytes for t in graph.tensors if t.constant)
+    _insist("flash", used, "its weights alone", graph, profile, budget)
+
+
+def check_arena(graph: Graph, plan: Plan, profile: Profile, budget: Budget) -> None:
+    """Insist that the arena alone fits RAM.
+
+    Raises:
+        BudgetError: it does not.
+    """
+    _insist("ram", plan.arena_bytes, "its arena alone", graph, profile, budget)
+
+
+def check_flash(used: int, graph: Graph, profile: Profile, budget: Budget) -> None:
+    """Insist that weights and code fit flash.
+
+    Raises:
+        BudgetError: they do not.
+    """
+    _insist("flash", used, "weights and code", graph, profile, budget)
+
+
+def check_ram(used: int, graph: Graph, profile: Profile, budget: Budget) -> None:
+    """Insist that arena, static data and the measured stack fit RAM.
+
+    Raises:
+        BudgetError: they do not.
+    """
+    _insist("ram", used, "arena, static data and stack", graph, profile, budget)
+
+
+def _insist(kind: Kind, used: int, what: str, graph: Graph, profile: Profile, budget: Budget) -> None:
+    most, who = limit(kind, profile, budget)
+    if not most or used <= most:
+        return
+    remedy = (
+        "prune, factorize or quantize the model, or choose a target with more flash"
+        if kind == "flash"
+        else "make the layers named above smaller, or choose a target with more RAM"
+    )
+    raise BudgetError(
+        graph.name,
+        f"needs {used:,} bytes of {kind} ({what}), {used - most:,} more than {who} of {most:,}",
+        remedy,
+        tuple(largest(graph, constant=kind == "flash")),
+    )
+
+
+def largest(graph: Graph, *, constant: bool) -> Iterator[str]:
+    """The largest tensors, one line each."""
+    chosen = [t for t in graph.tensors if t.constant == constant]
+    for tensor in sorted(chosen, key=lambda t: (-t.bytes, t.name))[:SHOWN]:
+        shape = " x ".join(map(str, tensor.shape))
+        yield f"{tensor.bytes:>12,} bytes  {tensor.dtype.value} {shape}  {tensor.name.split(';')[0]}"
