@@ -126,6 +126,21 @@ class Sources:
 
 
 @dataclass(frozen=True)
+class Harness:
+    """The program that boots a target, feeds the model and watches it; no part of what the user gets.
+
+    Attributes:
+        files: every file.
+        units: paths of the files to compile.
+        script: path of the linker script; None where the host's own is used.
+    """
+
+    files: tuple[SourceFile, ...]
+    units: tuple[str, ...]
+    script: str | None
+
+
+@dataclass(frozen=True)
 class Flash:
     """Bytes of flash that the model takes in the linked image, harness excluded."""
 
@@ -144,8 +159,10 @@ class Image:
         library: ``lib<name>.a``, the very archive that is handed to the user.
         flash: what the model takes of it, read from the map.
         static_bytes: writable static data of the library, read from the map.
-        step_addresses: address of the instruction after each step's call, in step order.
+        step_addresses: address of the instruction after each step's call, in step order; empty when
+            the calls cannot be told apart in the machine code.
         invoke: first address of ``<name>_invoke`` and the one after its last.
+        symbols: functions and labels of the program: first address and the one after the last.
     """
 
     folder: Path
@@ -156,6 +173,7 @@ class Image:
     static_bytes: int
     step_addresses: tuple[int, ...]
     invoke: tuple[int, int]
+    symbols: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
 
 # ---- the proof -----------------------------------------------------------------------------------
@@ -187,6 +205,7 @@ class Run:
         instructions: executed instructions of the first inference; None when not counted.
         per_step: executed instructions of each step of the first inference.
         command: how it was run.
+        warnings: what could not be measured, and why.
     """
 
     outputs: np.ndarray
@@ -194,6 +213,7 @@ class Run:
     instructions: int | None
     per_step: tuple[int, ...]
     command: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,14 @@ process group is ended.
 
 from __future__ import annotations
 
+import io
 import os
+import select
 import shutil
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -117,6 +120,95 @@ def run(
         child.communicate()
         raise
     return Completed(words, child.returncode, out, err)
+
+
+def environment_of_child() -> dict[str, str]:
+    """Variables for a Python child that imports edgebuild: from a checkout that is not installed, where it lies."""
+    root = Path(__file__).resolve().parents[1]
+    if root.name in ("site-packages", "dist-packages"):
+        return {}
+    inherited = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
+    return {"PYTHONPATH": os.pathsep.join([*inherited, str(root)])}
+
+
+def follow(
+    argv: Sequence[str | Path],
+    *,
+    on_line: Callable[[str], float | None],
+    timeout: float,
+    log: Path,
+    env: Mapping[str, str] | None = None,
+) -> int:
+    """Run ``argv`` and hand over the lines it writes to its report pipe, as they come.
+
+    The file descriptor of that pipe is appended to ``argv`` as its last word.  What the program prints goes
+    to ``log``.  Its stdin is a pipe that ends when we do, so that it can notice and end as well.
+
+    Args:
+        on_line: called with each line; the seconds that it returns, if any, are the new time limit from then on.
+        timeout: seconds until the first such limit.
+        env: variables laid over the current environment.
+
+    Returns:
+        the exit status; ``-N`` when signal N ended it.
+
+    Raises:
+        ToolError: the program cannot be started.
+        TimedOut: it did not end in time; the process group was killed.
+    """
+    read_end, write_end = os.pipe()
+    words = (*(str(word) for word in argv), str(write_end))
+    with os.fdopen(read_end, "rb", buffering=0) as reports, log.open("wb") as printed:
+        try:
+            child = subprocess.Popen(
+                words,
+                env={**os.environ, **env} if env else None,
+                stdin=subprocess.PIPE,
+                stdout=printed,
+                stderr=subprocess.STDOUT,
+                pass_fds=(write_end,),
+                start_new_session=True,
+                text=True,
+            )
+        except OSError as error:
+            raise ToolError(words[0], f"cannot be started: {error.strerror}", "run edgebuild doctor") from error
+        finally:
+            os.close(write_end)
+        try:
+            return _follow(child, words, reports, on_line, timeout)
+        finally:
+            end(child)
+            child.wait()
+            assert child.stdin is not None
+            child.stdin.close()
+
+
+def _follow(
+    child: subprocess.Popen[str],
+    words: tuple[str, ...],
+    reports: io.RawIOBase | io.FileIO,
+    on_line: Callable[[str], float | None],
+    timeout: float,
+) -> int:
+    """Read lines until the pipe ends or the program does, whichever is first; see :func:`follow`."""
+    os.set_blocking(reports.fileno(), False)
+    deadline = time.monotonic() + timeout
+    rest = b""
+    while True:
+        ended = child.poll() is not None
+        ready, _, _ = select.select([reports], [], [], 0 if ended else 0.1)
+        chunk = reports.read(1 << 16) if ready else None
+        *lines, rest = (rest + (chunk or b"")).split(b"\n")
+        for line in lines:
+            limit = on_line(line.decode(errors="replace"))
+            if limit is not None:
+                timeout, deadline = limit, time.monotonic() + limit
+        if ended and not chunk:
+            return child.returncode
+        if chunk == b"":  # the program closed the pipe and is about to end
+            time.sleep(0.01)
+        if time.monotonic() > deadline:
+            raise TimedOut(words, timeout, "", "")
 
 
 def end(child: subprocess.Popen[str]) -> None:

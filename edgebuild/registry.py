@@ -27,7 +27,6 @@ def names(package: str) -> tuple[str, ...]:
     return tuple(sorted(m.name for m in found if not m.name.startswith("_") and not m.ispkg))
 
 
-@functools.cache
 def find(package: str, name: str, contract: type[Contract]) -> type[Contract]:
     """The class of plugin ``name``: the one subclass of ``contract`` that its file defines.
 

@@ -69,7 +69,7 @@ class _Writer:
         operands = [self._pointer(i, number, writable=False) for i in call.operands]
         if kernel.gather:
             operands = [f"(const int8_t *const[]){{{', '.join(operands)}}}"]
-        arguments = [f"&layer_{number}", *operands, self._pointer(node.outputs[0], number, writable=True)]
+        arguments = [f"&{self.graph.name}_layer_{number}", *operands, self._pointer(node.outputs[0], number, writable=True)]
         if number in self.plan.scratch:
             arguments.append(f"memory + {self.plan.scratch[number]}")
         return Layer(

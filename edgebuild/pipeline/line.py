@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from edgebuild import __version__
+from edgebuild.artifacts import SourceFile
 from edgebuild.config import Config
 from edgebuild.errors import AccuracyError, MismatchError, UnsupportedError
 from edgebuild.pipeline.request import Request, tools_of
@@ -14,7 +15,7 @@ from edgebuild.pipeline.stages import Listener, Silent, Stages
 from edgebuild.reports.report import Gate, Report
 
 if TYPE_CHECKING:
-    from edgebuild.artifacts import Image, SourceFile, Sources
+    from edgebuild.artifacts import Image, Sources
     from edgebuild.pipeline.device import Lowered, Proof
     from edgebuild.pipeline.model import Model
 
@@ -48,7 +49,7 @@ def build(config: Config, target: str, listener: Listener | None = None, use_cac
         budget.check_ram(ram, lowered.graph, request.profile, request.config.budget)
     _insist_on_gates(report.gates, request)
     with stages.stage("pack"):
-        report = _pack(request, prepared, sources, image, proof, report)
+        report = _pack(request, prepared, lowered, sources, image, proof, report)
     return Report.from_json({**report.as_json(), "seconds": stages.seconds})
 
 
@@ -190,13 +191,20 @@ def _versions(request: Request) -> Mapping[str, str]:
 
 
 def _pack(
-    request: Request, prepared: Model, sources: Sources, image: Image, proof: Proof, report: Report
+    request: Request,
+    prepared: Model,
+    lowered: Lowered,
+    sources: Sources,
+    image: Image,
+    proof: Proof,
+    report: Report,
 ) -> Report:
-    from edgebuild import packagers
+    from edgebuild import packagers, planner
     from edgebuild.codegen.environment import render
     from edgebuild.pipeline.make import fragment
     from edgebuild.pipeline.publish import publish
     from edgebuild.pipeline.texts import texts
+    from edgebuild.reports import html
 
     product = packagers.Product(
         profile=request.profile,
@@ -210,11 +218,19 @@ def _pack(
     )
     files: list[SourceFile] = [f for name in request.packages for f in packagers.find(name).pack(product)]
     files += fragment(request, render)
-    listed = [
-        {"path": f.path, "bytes": len(f.content), "sha256": hashlib.sha256(f.content).hexdigest()}
-        for f in sorted(files, key=lambda f: f.path)
-    ]
-    report = report.with_files(tuple(listed))
+    problem = planner.problem_of(lowered.graph, request.profile.cpu.features)
+    picture = planner.svg(lowered.graph, problem, lowered.plan)
+    shown = report.with_files(_listed(files)).as_json()
+    page = html.render(shown, request.config.name, request.profile.title, picture)
+    files.append(SourceFile("report.html", page))
+    report = report.with_files(_listed(files))
     publish(files, report.as_json(), request.output, witness=f"{request.config.name}.mk")
     request.remember(report.as_json(), dict(prepared.read))
     return report
+
+
+def _listed(files: list[SourceFile]) -> tuple[dict[str, Any], ...]:
+    return tuple(
+        {"path": f.path, "bytes": len(f.content), "sha256": hashlib.sha256(f.content).hexdigest()}
+        for f in sorted(files, key=lambda f: f.path)
+    )

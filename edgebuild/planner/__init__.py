@@ -126,6 +126,7 @@ def violations(problem: Problem, offsets: tuple[int, ...]) -> Iterator[tuple[int
 
 
 from edgebuild.planner._lifetimes import plan, problem_of  # noqa: E402
+from edgebuild.planner._picture import svg, text  # noqa: E402
 
 __all__ = [
     "ALIGNMENT",
@@ -138,5 +139,7 @@ __all__ = [
     "names",
     "plan",
     "problem_of",
+    "svg",
+    "text",
     "violations",
 ]

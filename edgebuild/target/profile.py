@@ -51,6 +51,8 @@ class Emulation:
         origins: address of each memory region by name, plus ``HARNESS`` for the harness's own
             code and data, which must not use the model's memory.
         harness_bytes: size of the ``HARNESS`` region.
+        capacity: bytes that the emulated machine has for each memory region, by name, the guard
+            words of the harness not counted; a target cannot claim more.
     """
 
     emulator: str
@@ -58,6 +60,7 @@ class Emulation:
     cpu: str = ""
     origins: Mapping[str, int] = field(default_factory=dict)
     harness_bytes: int = 0
+    capacity: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -108,3 +111,14 @@ class Profile:
     def bytes(self, kind: Kind) -> int:
         """Total bytes of all regions of ``kind``."""
         return sum(region.bytes for region in self.memory if region.kind == kind)
+
+    def region(self, kind: Kind) -> Region:
+        """The first region of ``kind``: where the linker puts code, or the arena.
+
+        Raises:
+            LookupError: the target states none.
+        """
+        for region in self.memory:
+            if region.kind == kind:
+                return region
+        raise LookupError(f"{self.name} states no memory of kind {kind}")
