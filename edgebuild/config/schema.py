@@ -1,0 +1,229 @@
+"""Every key of ``edgebuild.toml``, once.
+
+From this table come the reader and its messages, the command's options, the JSON Schema
+(``edgebuild schema``), ``docs/configuration.md`` and the file that ``edgebuild init`` writes.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+
+from edgebuild.config.kinds import Bytes, Choice, Count, Data, File, Flag, Fraction, Identifier, Kind
+from edgebuild.config.lists import Plugins, Recipe, Targets
+from edgebuild.config.values import Config
+
+FILE_NAME = "edgebuild.toml"
+
+
+@dataclass(frozen=True)
+class Key:
+    """One key.
+
+    Attributes:
+        path: where it stands: ``("model", "io")`` is ``io`` in ``[model]``.
+        field: the field of :class:`Config` that it fills; ``"budget.flash"`` for a nested one.
+        doc: what it is for, in sentences.
+        example: a value as TOML text, for the documentation and the starter file.
+        default: words for what holds without it; empty: the dataclass has the value.
+        option: the command-line option that overrides it.
+        per_target: it may also stand below ``[target.NAME]``.
+    """
+
+    path: tuple[str, ...]
+    field: str
+    kind: Kind
+    doc: str
+    example: str
+    default: str = ""
+    option: str | None = None
+    per_target: bool = False
+
+    @property
+    def dotted(self) -> str:
+        """``model.io``, as messages name it."""
+        return ".".join(self.path)
+
+    @property
+    def default_words(self) -> str:
+        """What holds without the key."""
+        if self.default:
+            return self.default
+        value = next(f.default for f in dataclasses.fields(Config) if f.name == self.field)
+        return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+SECTIONS = {
+    "": "What is built, and for what.",
+    "model": "The trained model.",
+    "data": (
+        "Samples: an .npz file (arrays x and, for labels, y), a folder with x.npy and y.npy, or "
+        "file.py:function that returns x or (x, y). A .tflite model needs none."
+    ),
+    "compress": "How the model is made smaller before it is converted.",
+    "proof": "How much runs on the emulated core.",
+    "budget": "The most flash and RAM that the model may take; more is exit code 3.",
+    "gates": "Conditions on the accuracy measured on the emulated core; a failed one is exit code 6.",
+}
+
+KEYS: tuple[Key, ...] = (
+    Key(
+        ("targets",),
+        "targets",
+        Targets(),
+        "Targets to build for: names that `edgebuild targets` lists, or paths of your own profiles.",
+        '["cortex-m4"]',
+        default="none; then --target must say it",
+        option="--target",
+    ),
+    Key(
+        ("output",),
+        "output",
+        File(),
+        "Folder for the results; each target gets a folder of its own in it.",
+        '"build"',
+        default="build",
+        option="--output",
+    ),
+    Key(
+        ("packages",),
+        "packages",
+        Plugins("edgebuild.packagers", "package format"),
+        "Package formats to write.",
+        '["c_array", "c_library"]',
+        default="the target's",
+        per_target=True,
+    ),
+    Key(
+        ("seed",),
+        "seed",
+        Count(0, 2**31 - 1),
+        "Seed of everything random in training and conversion.",
+        "1",
+    ),
+    Key(
+        ("model", "path"),
+        "model",
+        File(),
+        "The model: .keras, .h5, a SavedModel folder, or .tflite.",
+        '"model.keras"',
+        default="none; then --model must say it",
+        option="--model",
+    ),
+    Key(
+        ("model", "name"),
+        "name",
+        Identifier(),
+        "Prefix of every generated C symbol and file.",
+        '"keyword"',
+        default="the model's file name",
+    ),
+    Key(
+        ("model", "io"),
+        "io",
+        Choice(("int8", "float32")),
+        "Element type of the model's inputs and outputs.",
+        '"int8"',
+        default="the target's",
+        per_target=True,
+    ),
+    Key(
+        ("model", "final_softmax"),
+        "final_softmax",
+        Flag(),
+        "false cuts a SOFTMAX at the end of the model; the largest output stays the largest.",
+        "false",
+        per_target=True,
+    ),
+    Key(
+        ("data", "calibration"),
+        "calibration",
+        Data(),
+        "Representative inputs from which the int8 ranges are taken; a few hundred are enough.",
+        '"data.py:calibration"',
+        default="none",
+        option="--calibration",
+    ),
+    Key(
+        ("data", "evaluation"),
+        "evaluation",
+        Data(),
+        "Labelled samples that measure accuracy; never used for a choice.",
+        '"data.py:evaluation"',
+        default="none; accuracy is not measured",
+        option="--evaluation",
+    ),
+    Key(
+        ("data", "training"),
+        "training",
+        Data(),
+        "Labelled samples for the fine-tuning of compression steps.",
+        '"data.py:training"',
+        default="none; steps do not fine-tune",
+        option="--training",
+    ),
+    Key(
+        ("compress", "steps"),
+        "steps",
+        Recipe(),
+        "Steps in order, each a technique with its settings. A quantize step comes last and names the "
+        "precision, int8 without one.",
+        '[{ prune = { sparsity = 0.5, epochs = 1 } }, { quantize = "int8" }]',
+        default="none",
+        per_target=True,
+    ),
+    Key(
+        ("proof", "vectors"),
+        "vectors",
+        Count(1, 1000),
+        "How many random inputs are compared byte by byte with TFLite.",
+        "4",
+        per_target=True,
+    ),
+    Key(
+        ("proof", "evaluation_samples"),
+        "evaluation_samples",
+        Count(1, 1_000_000),
+        "How many samples of the evaluation data run on the emulated core.",
+        "500",
+        per_target=True,
+    ),
+    Key(
+        ("budget", "flash"),
+        "budget.flash",
+        Bytes(),
+        "Flash for weights and code.",
+        '"256K"',
+        default="the target's flash",
+        per_target=True,
+    ),
+    Key(
+        ("budget", "ram"),
+        "budget.ram",
+        Bytes(),
+        "RAM for arena, inputs and outputs, static data and stack.",
+        '"64K"',
+        default="the target's RAM",
+        per_target=True,
+    ),
+    Key(
+        ("gates", "accuracy"),
+        "gates.accuracy",
+        Fraction(),
+        "Least accuracy.",
+        "0.9",
+        default="none",
+        per_target=True,
+    ),
+    Key(
+        ("gates", "accuracy_drop"),
+        "gates.accuracy_drop",
+        Fraction(),
+        "Most accuracy lost from the float model to the device.",
+        "0.01",
+        default="none",
+        per_target=True,
+    ),
+)
+
+BY_PATH = {key.path: key for key in KEYS}
