@@ -14,6 +14,7 @@ from edgebuild.artifacts import Interface, Plan, Port, SourceFile, Sources, Step
 from edgebuild.codegen import filters
 from edgebuild.codegen.environment import render
 from edgebuild.ir.graph import ABSENT, Graph, Node, Tensor
+from edgebuild.kernels import Selection
 
 ARENA_ALIGNMENT = 16
 
@@ -56,12 +57,13 @@ class _Writer:
 
     graph: Graph
     plan: Plan
-    features: frozenset[str]
+    selection: Selection
     functions: dict[str, Function] = field(default_factory=dict)
     constants: dict[tuple[str, bytes], tuple[str, np.ndarray]] = field(default_factory=dict)
 
     def layer(self, number: int, node: Node) -> Layer:
-        kernel = ops.choose(node, self.graph, self.features)
+        kernel = self.selection[number]
+        assert kernel is not None
         call = kernel.context(node, self.graph)
         function = self._function(node, kernel, call)
         values = [(name, filters.literal(value)) for name, value in call.scalars.items()]
@@ -69,7 +71,8 @@ class _Writer:
         operands = [self._pointer(i, number, writable=False) for i in call.operands]
         if kernel.gather:
             operands = [f"(const int8_t *const[]){{{', '.join(operands)}}}"]
-        arguments = [f"&{self.graph.name}_layer_{number}", *operands, self._pointer(node.outputs[0], number, writable=True)]
+        output = self._pointer(node.outputs[0], number, writable=True)
+        arguments = [f"&{self.graph.name}_layer_{number}", *operands, output]
         if number in self.plan.scratch:
             arguments.append(f"memory + {self.plan.scratch[number]}")
         return Layer(
@@ -86,12 +89,14 @@ class _Writer:
         stem = kernel.template.removesuffix(".c.j2")
         folder, _, variant = stem.partition("/")
         name = f"{self.graph.name}_{folder}" + ("" if variant == "portable" else f"_{variant}")
+        name += "".join(f"_{key}{value}" for key, value in call.shape.items())
         fields = [(n, "float" if isinstance(v, float) else "int32_t") for n, v in call.scalars.items()]
         fields += [(n, f"const {filters.c_type(a)} *") for n, a in call.arrays.items()]
         if name in self.functions:
             assert self.functions[name].fields == tuple(fields), f"{name}: layers disagree about the struct"
             return self.functions[name]
-        text = render(f"kernels/{kernel.template}", prefix=self.graph.name, function=name, layer=f"struct {name}_layer")
+        names = {"prefix": self.graph.name, "function": name, "layer": f"struct {name}_layer"}
+        text = render(f"kernels/{kernel.template}", **names, **call.shape)
         prototype = re.search(rf"^void {name}\([^)]*\)", text, re.MULTILINE)
         assert prototype, f"{kernel.template} does not define void {{{{ function }}}}(…)"
         self.functions[name] = Function(
@@ -116,15 +121,15 @@ class _Writer:
         return f"({'' if writable else 'const '}{tensor.dtype.c} *)(void *)({at})"
 
 
-def generate(graph: Graph, plan: Plan, features: frozenset[str], *, trace: bool = False) -> Sources:
+def generate(graph: Graph, plan: Plan, selection: Selection, *, trace: bool = False) -> Sources:
     """The C sources of ``graph``.
 
     Args:
-        features: of the CPU; they select kernels.
+        selection: the kernel of each node; the plan was made for it.
         trace: call ``<name>_trace(step, output, bytes)``, which the caller defines, after every
             layer; only for finding the first operator whose bytes differ.
     """
-    writer = _Writer(graph, plan, features)
+    writer = _Writer(graph, plan, selection)
     layers = [writer.layer(n, node) for n, node in enumerate(graph.nodes) if not ops.find(node.op).alias]
     interface = interface_of(graph, plan)
     context: dict[str, Any] = {
@@ -169,9 +174,7 @@ def interface_of(graph: Graph, plan: Plan) -> Interface:
 
 
 def _port(tensor: Tensor, offset: int) -> Port:
-    return Port(
-        tensor.name, tensor.dtype.value, tensor.shape, tensor.bytes, offset, tensor.scale, tensor.zero_point
-    )
+    return Port(tensor.name, tensor.dtype.value, tensor.shape, tensor.bytes, offset, tensor.scale, tensor.zero_point)
 
 
 def summary(graph: Graph) -> Iterator[str]:

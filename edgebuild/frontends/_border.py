@@ -11,7 +11,6 @@ from __future__ import annotations
 import struct
 from typing import Any
 
-
 from edgebuild.frontends.tflite import open_model
 from edgebuild.ir.graph import Graph, Node
 
@@ -103,5 +102,3 @@ def _keep_operators(patched: bytearray, content: bytes, subgraph: Any, keep: lis
     struct.pack_into("<I", patched, start - 4, len(keep))
     for i, target in enumerate(targets):
         struct.pack_into("<I", patched, start + 4 * i, target - (start + 4 * i))
-
-

@@ -190,8 +190,10 @@ def _options(raw: Any) -> Mapping[str, Any]:
     options.Init(table.Bytes, table.Pos)
     found: dict[str, Any] = {}
     for accessor in vars(type(options)):
-        if accessor.startswith(("GetRootAs", "_")) or accessor == "Init" or accessor.endswith(
-            ("BufferHasIdentifier", "AsNumpy", "IsNone", "Length")
+        if (
+            accessor.startswith(("GetRootAs", "_"))
+            or accessor == "Init"
+            or accessor.endswith(("BufferHasIdentifier", "AsNumpy", "IsNone", "Length"))
         ):
             continue
         length = getattr(options, f"{accessor}Length", None)

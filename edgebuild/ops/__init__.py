@@ -71,38 +71,66 @@ class Call:
 
     Attributes:
         scalars: fields of the layer's constant struct, by name, int or float.
-        arrays: constant arrays that the struct points to, by name.
+        arrays: constant arrays that the struct points to, by name; packed as the kernel wants them.
         operands: tensor indices passed as pointers, in order; constants among them live in flash.
+        shape: what the template is specialised for (a loop's length, the presence of a clamp); layers
+            with equal values share one C function, whose name says them.
     """
 
     operands: tuple[int, ...]
     scalars: Mapping[str, int | float] = field(default_factory=dict)
     arrays: Mapping[str, np.ndarray] = field(default_factory=dict)
+    shape: Mapping[str, int] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class Kernel:
+class Kernel(ABC):
     """One implementation of an operator in C.
 
     Attributes:
-        name: ``portable`` for the one that runs everywhere.
-        context: computes the call from the node; all arithmetic happens here, none in the template.
         template: path under ``templates/kernels``; the C function is named after it.
         features: CPU features it needs.
-        exact_when: decided at build time on the real weights; None when it is always exact.
-        scratch: bytes of scratch memory it needs, passed as the last pointer when not 0.
         gather: operands come as one array of pointers, for operators with any number of them.
         includes: system headers that its code needs beyond ``<stdint.h>``.
     """
 
-    name: str
-    context: Callable[[Node, Graph], Call]
     template: str
     features: frozenset[str] = frozenset()
-    exact_when: Callable[[Node, Graph], bool] | None = None
-    scratch: Callable[[Node, Graph], int] | None = None
     gather: bool = False
     includes: tuple[str, ...] = ()
+
+    @abstractmethod
+    def context(self, node: Node, graph: Graph) -> Call:
+        """All that the template and the call may see; all arithmetic happens here, none in the template."""
+
+    def exact(self, node: Node, graph: Graph) -> bool:
+        """Whether it computes every byte right on these very weights, scales and shapes: decided at build time."""
+        return True
+
+    def scratch(self, node: Node, graph: Graph) -> int:
+        """Bytes of scratch memory it needs, passed as the last pointer (``void *scratch``) when not 0."""
+        return 0
+
+    def instructions(self, node: Node, graph: Graph) -> float:
+        """Executed instructions of one inference as a model predicts them: what kernels are chosen by."""
+        cost = find(node.op).cost(node, graph)
+        return 40.0 * cost.macs + 100.0 * cost.elements
+
+
+@dataclass(frozen=True)
+class Portable(Kernel):
+    """The kernel in plain C11 that every target can run."""
+
+    make: Callable[[Node, Graph], Call]
+    template: str
+    gather: bool = False
+    includes: tuple[str, ...] = ()
+    exact_when: Callable[[Node, Graph], bool] | None = None
+
+    def context(self, node: Node, graph: Graph) -> Call:  # noqa: D102 - see the contract
+        return self.make(node, graph)
+
+    def exact(self, node: Node, graph: Graph) -> bool:  # noqa: D102 - see the contract
+        return self.exact_when is None or self.exact_when(node, graph)
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,8 +148,8 @@ class Operator(ABC):
         tflite: the operator's name in TFLite's schema.
         versions: operator versions whose meaning this file knows.
         rules: what a node must satisfy to be run by generated C.
-        kernels: implementations, best first, ``portable`` last; empty for operators that only exist
-            at build time, because they fold to a constant or to nothing.
+        kernels: its portable implementations, one of which is always exact; empty for operators
+            that only exist at build time.  Faster ones for certain CPUs lie in ``edgebuild.kernels``.
         alias: the output is the input's bytes under another shape: no code at all.
     """
 
@@ -132,7 +160,7 @@ class Operator(ABC):
 
     @property
     def kernels(self) -> tuple[Kernel, ...]:
-        """Implementations, best first."""
+        """Portable implementations, best first."""
         return ()
 
     @abstractmethod
@@ -238,15 +266,3 @@ def problems(node: Node, graph: Graph, limits: OperatorLimits, target: str) -> I
             return
     if not op.kernels and not op.alias:
         yield "it only exists at build time, and here its inputs are not constant"
-
-
-def choose(node: Node, graph: Graph, features: frozenset[str]) -> Kernel:
-    """The best kernel for ``node`` on a CPU with ``features``.
-
-    Raises:
-        LookupError: the operator has none; :func:`check` refuses such graphs.
-    """
-    for kernel in find(node.op).kernels:
-        if kernel.features <= features and (kernel.exact_when is None or kernel.exact_when(node, graph)):
-            return kernel
-    raise LookupError(node.op)

@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from edgebuild.ir.graph import Graph, Node
-from edgebuild.ops import Call, Case, Kernel, Operator, Rows, TensorType, _cases, _rules
+from edgebuild.ops import Call, Case, Kernel, Operator, Portable, Rows, TensorType, _cases, _rules
 
 
 class Lookup(Operator):
@@ -26,7 +26,7 @@ class Lookup(Operator):
 
     @property
     def kernels(self) -> tuple[Kernel, ...]:
-        return (Kernel("portable", self.context, "lookup/portable.c.j2"),)
+        return (Portable(self.context, "lookup/portable.c.j2"),)
 
     def context(self, node: Node, graph: Graph) -> Call:
         """The kernel's struct: the table."""

@@ -10,7 +10,7 @@ import numpy as np
 
 from edgebuild.ir import arithmetic
 from edgebuild.ir.graph import Graph, Node
-from edgebuild.ops import Call, Case, Kernel, Operator, Rows, TensorType, _cases, _rules
+from edgebuild.ops import Call, Case, Kernel, Operator, Portable, Rows, TensorType, _cases, _rules
 from edgebuild.ops._window import Window
 
 
@@ -28,7 +28,7 @@ class Pool(Operator):
 
     @property
     def kernels(self) -> tuple[Kernel, ...]:
-        return (Kernel("portable", context, f"{self.name}/portable.c.j2"),)
+        return (Portable(context, f"{self.name}/portable.c.j2"),)
 
     def output(self, node: Node, graph: Graph) -> tuple[TensorType, ...]:
         source = graph.tensor(node, 0)
@@ -92,9 +92,7 @@ def window_of(node: Node, graph: Graph) -> Window:
 def limits(node: Node, graph: Graph) -> tuple[int, int]:
     """Clamp limits of the fused activation."""
     result = graph.output(node)
-    return arithmetic.activation_range(
-        node.options["fused_activation_function"], result.scale, result.zero_point
-    )
+    return arithmetic.activation_range(node.options["fused_activation_function"], result.scale, result.zero_point)
 
 
 def context(node: Node, graph: Graph) -> Call:

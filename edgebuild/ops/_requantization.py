@@ -37,9 +37,7 @@ class Requantization:
         return cls.with_multipliers(node, graph, multiplier, shift)
 
     @classmethod
-    def with_multipliers(
-        cls, node: Node, graph: Graph, multiplier: np.ndarray, shift: np.ndarray
-    ) -> Requantization:
+    def with_multipliers(cls, node: Node, graph: Graph, multiplier: np.ndarray, shift: np.ndarray) -> Requantization:
         """The same with multipliers that the caller computed."""
         result = graph.output(node)
         activation = node.options.get("fused_activation_function", "NONE")

@@ -31,9 +31,7 @@ class Window:
         for size, k, s, d in zip((height, width), kernel, stride, dilation, strict=True):
             output.append(output_extent(options["padding"], size, k, s, d))
             before.append(padding_before(size, output[-1], k, s, d))
-        return cls(
-            (height, width), kernel, stride, dilation, (before[0], before[1]), (output[0], output[1])
-        )
+        return cls((height, width), kernel, stride, dilation, (before[0], before[1]), (output[0], output[1]))
 
     def rows(self, input_channels: int, output_channels: int) -> Rows:
         """Which input rows an output row reads (one byte an element)."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from edgebuild.ir import arithmetic
 from edgebuild.ir.graph import Graph, Node
-from edgebuild.ops import Call, Kernel
+from edgebuild.ops import Call, Kernel, Portable
 from edgebuild.ops._binary import Binary, geometry
 
 LEFT_SHIFT = 20
@@ -24,7 +24,7 @@ class Add(Binary):
 
     @property
     def kernels(self) -> tuple[Kernel, ...]:
-        return (Kernel("portable", context, "add/portable.c.j2"),)
+        return (Portable(context, "add/portable.c.j2"),)
 
     def evaluate(self, node: Node, graph: Graph, inputs: Sequence[np.ndarray | None]) -> tuple[np.ndarray, ...]:
         p = context(node, graph).scalars

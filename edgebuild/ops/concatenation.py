@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from edgebuild.ir.graph import Graph, Node
-from edgebuild.ops import Call, Case, Kernel, Operator, TensorType, _cases, _rules
+from edgebuild.ops import Call, Case, Kernel, Operator, Portable, TensorType, _cases, _rules
 
 
 def no_activation(node: Node, graph: Graph) -> bool:
@@ -39,9 +39,7 @@ class Concatenation(Operator):
 
     @property
     def kernels(self) -> tuple[Kernel, ...]:
-        return (
-            Kernel("portable", context, "concatenation/portable.c.j2", gather=True, includes=("string.h",)),
-        )
+        return (Portable(context, "concatenation/portable.c.j2", gather=True, includes=("string.h",)),)
 
     def output(self, node: Node, graph: Graph) -> tuple[TensorType, ...]:
         first, axis = graph.tensor(node, 0), _axis(node, graph)

@@ -9,8 +9,7 @@ import numpy as np
 
 from edgebuild.ir import arithmetic
 from edgebuild.ir.graph import Graph, Node
-from edgebuild.ir.types import DType
-from edgebuild.ops import Call, Case, Cost, Kernel, Operator, Rows, TensorType, _cases, _rules
+from edgebuild.ops import Call, Case, Cost, Kernel, Operator, Portable, Rows, TensorType, _cases, _rules
 from edgebuild.ops._requantization import Requantization, bias_or_zeros
 from edgebuild.ops._window import Window
 
@@ -42,7 +41,7 @@ class Conv2D(Operator):
 
     @property
     def kernels(self) -> tuple[Kernel, ...]:
-        return (Kernel("portable", context, "conv_2d/portable.c.j2"),)
+        return (Portable(context, "conv_2d/portable.c.j2"),)
 
     def output(self, node: Node, graph: Graph) -> tuple[TensorType, ...]:
         window = _window(node, graph)
@@ -120,8 +119,18 @@ class Conv2D(Operator):
         yield case("odd channels, stride 2, asymmetric SAME", 7, 6, 5, 3, (3, 3), stride_h=2, stride_w=2)
         yield case("1x1", 5, 4, 8, 6, (1, 1), fused_activation_function="RELU")
         yield case("no bias, VALID, 1xN kernel", 4, 9, 3, 4, (1, 5), padding="VALID", bias=False)
-        yield case("dilation 2, RELU6", 9, 9, 4, 4, (3, 3), dilation_h_factor=2, dilation_w_factor=2,
-                   fused_activation_function="RELU6", zero_points=(-128, -128))
+        yield case(
+            "dilation 2, RELU6",
+            9,
+            9,
+            4,
+            4,
+            (3, 3),
+            dilation_h_factor=2,
+            dilation_w_factor=2,
+            fused_activation_function="RELU6",
+            zero_points=(-128, -128),
+        )
         yield case("per-tensor weights with -128", 6, 5, 4, 5, (3, 2), per_channel=False, low=-128)
         yield case("W = 1 time series, stride 3", 16, 1, 6, 7, (5, 1), stride_h=3)
         yield case("5x5, saturating", 6, 6, 3, 4, (5, 5), output_scale=0.002)

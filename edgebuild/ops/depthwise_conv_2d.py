@@ -9,7 +9,7 @@ import numpy as np
 
 from edgebuild.ir import arithmetic
 from edgebuild.ir.graph import Graph, Node
-from edgebuild.ops import Call, Case, Cost, Kernel, Operator, Rows, TensorType, _cases, _rules
+from edgebuild.ops import Call, Case, Cost, Kernel, Operator, Portable, Rows, TensorType, _cases, _rules
 from edgebuild.ops._requantization import Requantization, bias_or_zeros
 from edgebuild.ops._window import Window
 
@@ -49,7 +49,7 @@ class DepthwiseConv2D(Operator):
 
     @property
     def kernels(self) -> tuple[Kernel, ...]:
-        return (Kernel("portable", context, "depthwise_conv_2d/portable.c.j2"),)
+        return (Portable(context, "depthwise_conv_2d/portable.c.j2"),)
 
     def output(self, node: Node, graph: Graph) -> tuple[TensorType, ...]:
         window = _window(node, graph)
@@ -116,8 +116,7 @@ class DepthwiseConv2D(Operator):
         yield case("3x3, odd channels, stride 2", 8, 7, 5, 1, (3, 3), stride_h=2, stride_w=2)
         yield case("depth multiplier 3", 5, 5, 3, 3, (3, 3), fused_activation_function="RELU")
         yield case("9x1 time series", 20, 1, 8, 1, (9, 1), zero_points=(-128, -128))
-        yield case("VALID, RELU6", 6, 6, 4, 1, (3, 3), padding="VALID",
-                   fused_activation_function="RELU6")
+        yield case("VALID, RELU6", 6, 6, 4, 1, (3, 3), padding="VALID", fused_activation_function="RELU6")
         yield case("dilation", 9, 8, 4, 1, (3, 3), dilation_h_factor=2, dilation_w_factor=3)
         yield case("one channel, multiplier 8, as a first layer", 10, 8, 1, 8, (5, 4), stride_h=2, stride_w=2)
         yield case("weights of -128", 4, 4, 6, 1, (2, 2), low=-128, per_channel=False)

@@ -8,7 +8,7 @@ import numpy as np
 
 from edgebuild.ir.graph import Graph, Node
 from edgebuild.ir.types import DType
-from edgebuild.ops import Call, Case, Kernel, Operator, TensorType, _cases
+from edgebuild.ops import Call, Case, Kernel, Operator, Portable, TensorType, _cases
 
 
 def int8_to_float(node: Node, graph: Graph) -> bool:
@@ -30,7 +30,7 @@ class Dequantize(Operator):
 
     @property
     def kernels(self) -> tuple[Kernel, ...]:
-        return (Kernel("portable", context, "dequantize/portable.c.j2"),)
+        return (Portable(context, "dequantize/portable.c.j2"),)
 
     def output(self, node: Node, graph: Graph) -> tuple[TensorType, ...]:
         return (TensorType(graph.tensor(node, 0).shape, DType.FLOAT32),)

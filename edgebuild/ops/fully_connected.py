@@ -8,7 +8,7 @@ import numpy as np
 
 from edgebuild.ir import arithmetic
 from edgebuild.ir.graph import Graph, Node
-from edgebuild.ops import Call, Case, Cost, Kernel, Operator, TensorType, _cases, _rules
+from edgebuild.ops import Call, Case, Cost, Kernel, Operator, Portable, TensorType, _cases, _rules
 from edgebuild.ops._requantization import Requantization, bias_or_zeros
 
 
@@ -44,7 +44,7 @@ class FullyConnected(Operator):
 
     @property
     def kernels(self) -> tuple[Kernel, ...]:
-        return (Kernel("portable", context, "fully_connected/portable.c.j2"),)
+        return (Portable(context, "fully_connected/portable.c.j2"),)
 
     def output(self, node: Node, graph: Graph) -> tuple[TensorType, ...]:
         source, (units, features) = graph.tensor(node, 0), graph.tensor(node, 1).shape

@@ -9,7 +9,7 @@ import numpy as np
 
 from edgebuild.ir import arithmetic
 from edgebuild.ir.graph import Graph, Node
-from edgebuild.ops import Call, Case, Cost, Kernel, Operator, TensorType, _cases, _rules
+from edgebuild.ops import Call, Case, Cost, Kernel, Operator, Portable, TensorType, _cases, _rules
 
 
 def adjacent_axes(node: Node, graph: Graph) -> bool:
@@ -30,7 +30,7 @@ class Mean(Operator):
 
     @property
     def kernels(self) -> tuple[Kernel, ...]:
-        return (Kernel("portable", context, "mean/portable.c.j2"),)
+        return (Portable(context, "mean/portable.c.j2"),)
 
     def output(self, node: Node, graph: Graph) -> tuple[TensorType, ...]:
         source, axes = graph.tensor(node, 0), _axes(node, graph)

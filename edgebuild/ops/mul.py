@@ -8,7 +8,7 @@ import numpy as np
 
 from edgebuild.ir import arithmetic
 from edgebuild.ir.graph import Graph, Node
-from edgebuild.ops import Call, Kernel
+from edgebuild.ops import Call, Kernel, Portable
 from edgebuild.ops._binary import Binary, geometry
 
 
@@ -21,7 +21,7 @@ class Mul(Binary):
 
     @property
     def kernels(self) -> tuple[Kernel, ...]:
-        return (Kernel("portable", context, "mul/portable.c.j2"),)
+        return (Portable(context, "mul/portable.c.j2"),)
 
     def evaluate(self, node: Node, graph: Graph, inputs: Sequence[np.ndarray | None]) -> tuple[np.ndarray, ...]:
         a, b = inputs

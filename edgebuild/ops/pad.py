@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from edgebuild.ir.graph import Graph, Node
-from edgebuild.ops import Call, Case, Kernel, Operator, TensorType, _cases, _rules
+from edgebuild.ops import Call, Case, Kernel, Operator, Portable, TensorType, _cases, _rules
 
 
 def at_most_four_dimensions(node: Node, graph: Graph) -> bool:
@@ -32,7 +32,7 @@ class Pad(Operator):
 
     @property
     def kernels(self) -> tuple[Kernel, ...]:
-        return (Kernel("portable", context, "pad/portable.c.j2", includes=("string.h",)),)
+        return (Portable(context, "pad/portable.c.j2", includes=("string.h",)),)
 
     def output(self, node: Node, graph: Graph) -> tuple[TensorType, ...]:
         source = graph.tensor(node, 0)

@@ -9,7 +9,7 @@ import numpy as np
 from edgebuild.ir import arithmetic
 from edgebuild.ir.graph import Graph, Node
 from edgebuild.ir.types import DType
-from edgebuild.ops import Call, Case, Kernel, Operator, Rows, TensorType, _cases
+from edgebuild.ops import Call, Case, Kernel, Operator, Portable, Rows, TensorType, _cases
 
 
 def float_or_int8_to_int8(node: Node, graph: Graph) -> bool:
@@ -32,8 +32,8 @@ class Quantize(Operator):
     @property
     def kernels(self) -> tuple[Kernel, ...]:
         return (
-            Kernel("requantize", table_context, "lookup/portable.c.j2", exact_when=from_int8),
-            Kernel("portable", float_context, "quantize/portable.c.j2", includes=("math.h",)),
+            Portable(table_context, "lookup/portable.c.j2", exact_when=from_int8),
+            Portable(float_context, "quantize/portable.c.j2", includes=("math.h",), exact_when=from_float),
         )
 
     def output(self, node: Node, graph: Graph) -> tuple[TensorType, ...]:
@@ -60,6 +60,11 @@ class Quantize(Operator):
         for scale, zero_point in ((0.04, -7), (0.011, 0), (0.3, 90)):
             source = _cases.activation("input", (1, 5, 7), scale, zero_point)
             yield Case(f"int8 of scale {scale:g}", _cases.graph("quantize", (source,), output, {}, 2))
+
+
+def from_float(node: Node, graph: Graph) -> bool:
+    """Whether the node quantizes reals."""
+    return graph.tensor(node, 0).dtype is DType.FLOAT32
 
 
 def from_int8(node: Node, graph: Graph) -> bool:

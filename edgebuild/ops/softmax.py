@@ -13,7 +13,7 @@ import numpy as np
 
 from edgebuild.ir import arithmetic
 from edgebuild.ir.graph import Graph, Node
-from edgebuild.ops import Call, Case, Kernel, Operator, Rows, TensorType, _cases, _rules
+from edgebuild.ops import Call, Case, Kernel, Operator, Portable, Rows, TensorType, _cases, _rules
 
 SCALED_INTEGER_BITS, SUM_INTEGER_BITS = 5, 12
 
@@ -36,7 +36,7 @@ class Softmax(Operator):
 
     @property
     def kernels(self) -> tuple[Kernel, ...]:
-        return (Kernel("portable", context, "softmax/portable.c.j2"),)
+        return (Portable(context, "softmax/portable.c.j2"),)
 
     def output(self, node: Node, graph: Graph) -> tuple[TensorType, ...]:
         source = graph.tensor(node, 0)

@@ -46,7 +46,7 @@ class StridedSlice(Operator):
         numbers = [np.array([v], np.int32) for v in (1, 3, 1)]
         constants = [_cases.constant(n, v) for n, v in zip(("begin", "end", "strides"), numbers, strict=True)]
         source = _cases.activation("input", (4,), dtype=DType.INT32)
-        options = {name: 0 for name in ("begin_mask", "end_mask", "ellipsis_mask", "new_axis_mask", "shrink_axis_mask")}
+        options = dict.fromkeys(("begin_mask", "end_mask", "ellipsis_mask", "new_axis_mask", "shrink_axis_mask"), 0)
         output = _cases.activation("output", (2,), dtype=DType.INT32)
         yield Case("two of four", _cases.graph("strided_slice", (source, *constants), output, options, 1))
         scalar = _cases.activation("output", (), dtype=DType.INT32)

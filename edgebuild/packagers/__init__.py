@@ -71,5 +71,3 @@ def names() -> tuple[str, ...]:
 def find(name: str) -> Packager:
     """The package format called ``name``."""
     return registry.find(__name__, name, Packager)()  # type: ignore[type-abstract]
-
-

@@ -21,9 +21,7 @@ class CArray(Packager):
                 f"c_array/{product.name}_model.c",
                 product.text("c_array/model.c.j2", rows=tuple(_rows(content)), length=len(content)),
             ),
-            SourceFile(
-                f"c_array/{product.name}_model.h", product.text("c_array/model.h.j2", length=len(content))
-            ),
+            SourceFile(f"c_array/{product.name}_model.h", product.text("c_array/model.h.j2", length=len(content))),
         )
 
 

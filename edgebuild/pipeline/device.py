@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from edgebuild import cache, emulators, ops, oracles, passes, planner, toolchains
+from edgebuild import cache, emulators, kernels, ops, oracles, passes, planner, toolchains
 from edgebuild.artifacts import Flash, Image, Plan, Run, Sources, Vectors, Verdict
 from edgebuild.codegen.harness import harness
 from edgebuild.codegen.project import generate
@@ -29,9 +29,10 @@ PASSES = ("fold_constants", "remove_unused")
 
 @dataclass(frozen=True, eq=False)
 class Lowered:
-    """A graph that the target can run, and where its tensors live."""
+    """A graph that the target can run, with which kernels, and where its tensors live."""
 
     graph: Graph
+    selection: kernels.Selection
     plan: Plan
 
 
@@ -65,14 +66,15 @@ def lower(graph: Graph, request: Request) -> Lowered:
         verify(graph)
     ops.check(graph, request.profile.operators, request.profile.name)
     budget.check_constants(graph, request.profile, request.config.budget)
-    plan = planner.plan(graph, request.profile.cpu.features)
+    selection = kernels.select(graph, request.profile.cpu.features)
+    plan = planner.plan(graph, selection)
     budget.check_arena(graph, plan, request.profile, request.config.budget)
-    return Lowered(graph, plan)
+    return Lowered(graph, selection, plan)
 
 
 def generate_sources(lowered: Lowered, request: Request) -> Sources:
     """The C of the model."""
-    return generate(lowered.graph, lowered.plan, request.profile.cpu.features)
+    return generate(lowered.graph, lowered.plan, lowered.selection)
 
 
 def compile_image(sources: Sources, request: Request, stages: Stages) -> Image:
@@ -146,7 +148,8 @@ def prove(
     """
     inputs, random = asked
     profile = request.profile
-    key = cache.key(own_digest(), cache.file_digest(image.elf), cache.digest(inputs.inputs.tobytes()), identity(request))
+    fed = cache.digest(inputs.inputs.tobytes())
+    key = cache.key(own_digest(), cache.file_digest(image.elf), fed, identity(request))
     macs = total_macs(model.graph)
     # QEMU executes tens of millions of instructions a second at the least, on a machine that does other work too
     limit = 120 + len(inputs.inputs) * (macs * 60 + 1_000_000) / 20e6

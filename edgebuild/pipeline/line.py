@@ -146,7 +146,10 @@ def _report(
         },
         accuracy=_accuracy(prepared, proof),
         compression=tuple(vars(step) for step in prepared.compression),
-        gates=(*budget.gates(image.flash.total, ram, profile, request.config.budget), *_gates(request, prepared, proof)),
+        gates=(
+            *budget.gates(image.flash.total, ram, profile, request.config.budget),
+            *_gates(request, prepared, proof),
+        ),
         tools={**prepared.tools, **_versions(request)},
     )
 
@@ -218,7 +221,7 @@ def _pack(
     )
     files: list[SourceFile] = [f for name in request.packages for f in packagers.find(name).pack(product)]
     files += fragment(request, render)
-    problem = planner.problem_of(lowered.graph, request.profile.cpu.features)
+    problem = planner.problem_of(lowered.graph, lowered.selection)
     picture = planner.svg(lowered.graph, problem, lowered.plan)
     shown = report.with_files(_listed(files)).as_json()
     page = html.render(shown, request.config.name, request.profile.title, picture)

@@ -46,7 +46,7 @@ def inspect(model: Path) -> Inspection:
 
 
 def _tflite(model: Path) -> Inspection:
-    from edgebuild import frontends, ops, passes, planner
+    from edgebuild import frontends, kernels, ops, passes, planner
     from edgebuild.ir.graph import ABSENT, Graph, Tensor
 
     content = model.read_bytes()
@@ -73,7 +73,7 @@ def _tflite(model: Path) -> Inspection:
         lowered: Graph = passes.find("remove_unused").run(passes.find("fold_constants").run(graph))
         if any(not ops.known(n.op) or not (ops.find(n.op).alias or ops.find(n.op).kernels) for n in lowered.nodes):
             return None
-        return planner.plan(lowered, frozenset()).arena_bytes
+        return planner.plan(lowered, kernels.select(lowered, frozenset())).arena_bytes
 
     known = [op["macs"] for op in operators if op["macs"] is not None]
     return Inspection(

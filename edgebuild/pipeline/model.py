@@ -1,4 +1,4 @@
-"""The model half of the line: from the user's file to a ``.tflite`` between the inputs and outputs that are deployed."""
+"""The model half of the line: from the user's file to a ``.tflite`` with the border that is deployed."""
 
 from __future__ import annotations
 
@@ -104,11 +104,13 @@ def _relay(stages: Stages, name: str) -> Callable[[Progress], None]:
 def _stored(stages: Stages, name: str, key: str, work: Callable[[Path], None]) -> Path:
     """A cached stage that is made anew when a file that the user's code had read has changed since."""
     known = cache.find(name, key)
-    if known is not None and any(
-        not Path(path).is_file() or cache.file_digest(Path(path)) != digest for path, digest in _files_read(known).items()
-    ):
+    if known is not None and any(_changed(Path(path), digest) for path, digest in _files_read(known).items()):
         cache.forget(name, key)
     return stages.stored(name, key, work)
+
+
+def _changed(path: Path, digest: str) -> bool:
+    return not path.is_file() or cache.file_digest(path) != digest
 
 
 def _files_read(folder: Path) -> dict[str, str]:
@@ -128,7 +130,7 @@ def _deployed(content: bytes, request: Request, place: str) -> tuple[bytes, Grap
     if wrong and request.io == "float32":
         raise UsageError(
             place,
-            f"has {wrong[0].dtype.value} at its border ({wrong[0].name!r}), and io = \"float32\" was asked for",
+            f'has {wrong[0].dtype.value} at its border ({wrong[0].name!r}), and io = "float32" was asked for',
             "remove io, or convert the model with float32 input and output",
         )
     return content, graph

@@ -61,10 +61,11 @@ def _write(path: Path, content: bytes) -> None:
 def _keep_times(new: Path, old: Path, witness: str) -> None:
     for path in new.rglob("*"):
         before = old / path.relative_to(new)
-        if path.is_file() and before.is_file() and path.relative_to(new).as_posix() != witness:
-            if before.read_bytes() == path.read_bytes():
-                status = before.stat()
-                os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+        if not path.is_file() or not before.is_file() or path.relative_to(new).as_posix() == witness:
+            continue
+        if before.read_bytes() == path.read_bytes():
+            status = before.stat()
+            os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
 
 
 def _swap(new: Path, old: Path) -> None:

@@ -162,6 +162,6 @@ def tools_identity(profile: Profile) -> list[list[Any]]:
     identity: list[list[Any]] = []
     for tool in tools_of(profile):
         path = tool.path()
-        status = os.stat(path) if path else None
+        status = Path(path).stat() if path else None
         identity.append([tool.command, path, status.st_size if status else 0, status.st_mtime_ns if status else 0])
     return identity

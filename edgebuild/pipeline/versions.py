@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from edgebuild import cache, process
@@ -12,7 +11,7 @@ from edgebuild.process import Tool
 def version(tool: Tool) -> str:
     """First line of what ``tool --version`` prints."""
     path = tool.require()
-    status = os.stat(path)
+    status = Path(path).stat()
 
     def work(folder: Path) -> None:
         done = process.run([path, "--version"], timeout=30)

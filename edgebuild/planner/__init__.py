@@ -75,11 +75,12 @@ class Problem:
             alive = [i for i, b in enumerate(self.buffers) if b.first <= node <= b.last]
             total = sum(self.buffers[i].bytes for i in alive)
             pairs = [o for o in self.overlaps if o.output in alive and self.buffers[o.output].first == node]
-            saved = 0
+            shared = {}
             for pair in pairs:
                 out, operand = self.buffers[pair.output].bytes, self.buffers[pair.operand].bytes
-                joint = max(operand + max(pair.distance, 0), out)
-                saved = max(saved, out + operand - joint)
+                overlap = max(0, out + operand - max(operand + max(pair.distance, 0), out))
+                shared[pair.output] = min(shared.get(pair.output, 0) + overlap, out)
+            saved = sum(shared.values())
             worst = max(worst, total - saved)
         return worst
 

@@ -7,12 +7,13 @@ from collections.abc import Iterable
 from edgebuild import ops
 from edgebuild.artifacts import Plan
 from edgebuild.ir.graph import ABSENT, Graph
+from edgebuild.kernels import Selection
 from edgebuild.planner import ALIGNMENT, Buffer, Overlap, Problem, find, violations
 from edgebuild.planner._overlap import forward_distance
 
 
-def problem_of(graph: Graph, features: frozenset[str]) -> Problem:
-    """The placement problem of ``graph``, with the scratch memory of the kernels that ``features`` select."""
+def problem_of(graph: Graph, selection: Selection) -> Problem:
+    """The placement problem of ``graph``, with the scratch memory of the selected kernels."""
     root = _roots(graph)
     members: dict[int, list[int]] = {}
     for tensor, owner in root.items():
@@ -28,16 +29,12 @@ def problem_of(graph: Graph, features: frozenset[str]) -> Problem:
     for index in graph.outputs:
         last[root[index]] = len(graph.nodes)
     owners = sorted(members)
-    buffers = [
-        Buffer(tuple(sorted(members[o])), _up(graph.tensors[o].bytes), first[o], last[o]) for o in owners
-    ]
+    buffers = [Buffer(tuple(sorted(members[o])), _up(graph.tensors[o].bytes), first[o], last[o]) for o in owners]
     position = {owner: i for i, owner in enumerate(owners)}
     overlaps = _overlaps(graph, root, position, buffers)
     for number, node in enumerate(graph.nodes):
-        if ops.find(node.op).alias:
-            continue
-        kernel = ops.choose(node, graph, features)
-        scratch = kernel.scratch(node, graph) if kernel.scratch else 0
+        kernel = selection[number]
+        scratch = kernel.scratch(node, graph) if kernel is not None else 0
         if scratch:
             buffers.append(Buffer((), _up(scratch), number, number, number))
     return Problem(tuple(buffers), tuple(overlaps), len(graph.nodes))
@@ -52,9 +49,7 @@ def _roots(graph: Graph) -> dict[int, int]:
     return root
 
 
-def _overlaps(
-    graph: Graph, root: dict[int, int], position: dict[int, int], buffers: list[Buffer]
-) -> Iterable[Overlap]:
+def _overlaps(graph: Graph, root: dict[int, int], position: dict[int, int], buffers: list[Buffer]) -> Iterable[Overlap]:
     found: dict[tuple[int, int], int] = {}
     for number, node in enumerate(graph.nodes):
         operator = ops.find(node.op)
@@ -76,13 +71,13 @@ def _up(bytes_: int) -> int:
     return -(-bytes_ // ALIGNMENT) * ALIGNMENT
 
 
-def plan(graph: Graph, features: frozenset[str], algorithm: str = "greedy") -> Plan:
+def plan(graph: Graph, selection: Selection, algorithm: str = "greedy") -> Plan:
     """Place every run-time tensor of ``graph``.
 
     Raises:
         AssertionError: the algorithm's answer breaks the problem's constraints: a bug, never shipped.
     """
-    problem = problem_of(graph, features)
+    problem = problem_of(graph, selection)
     offsets = find(algorithm).place(problem)
     broken = list(violations(problem, offsets))
     assert not broken, f"{algorithm} placed buffers over each other: {broken}"
@@ -90,9 +85,7 @@ def plan(graph: Graph, features: frozenset[str], algorithm: str = "greedy") -> P
     return Plan(
         arena_bytes=max(arena, ALIGNMENT),
         offsets={t: o for o, b in zip(offsets, problem.buffers, strict=True) for t in b.tensors},
-        scratch={
-            b.scratch_of: o for o, b in zip(offsets, problem.buffers, strict=True) if b.scratch_of is not None
-        },
+        scratch={b.scratch_of: o for o, b in zip(offsets, problem.buffers, strict=True) if b.scratch_of is not None},
         moves={},
         lower_bound=problem.lower_bound(),
         algorithm=algorithm,

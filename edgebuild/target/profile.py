@@ -32,7 +32,8 @@ class Cpu:
 
     Attributes:
         name: as compilers and Arm name it (``cortex-m4``).
-        features: what kernels may ask for: ``dsp``, ``mve``, ``fpu``, ``neon`` …
+        features: what kernels may ask for: ``thumb`` (every Cortex-M), ``thumb2`` (Armv7-M on), ``dsp``, ``mve``,
+            ``fpu``, ``neon`` …
         flags: compiler flags that select it.
     """
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from edgebuild import planner
+from edgebuild import kernels, planner
 from edgebuild.artifacts import Sources
 from edgebuild.codegen.project import generate
 from edgebuild.ir.graph import Graph
@@ -26,10 +26,11 @@ class Entry:
     inputs: np.ndarray
 
 
-def entry(graph: Graph, name: str, inputs: np.ndarray, features: frozenset[str] = frozenset()) -> Entry:
-    """``graph`` generated under ``name``."""
+def entry(graph: Graph, name: str, inputs: np.ndarray, selection: kernels.Selection | None = None) -> Entry:
+    """``graph`` generated under ``name``, with portable kernels or those of ``selection``."""
     graph = replace(graph, name=name)
-    return Entry(generate(graph, planner.plan(graph, features), features), inputs)
+    chosen = kernels.select(graph, frozenset()) if selection is None else selection
+    return Entry(generate(graph, planner.plan(graph, chosen), chosen), inputs)
 
 
 def write(entries: Sequence[Entry], folder: Path) -> Path:
@@ -86,9 +87,7 @@ def run(entries: Sequence[Entry], folder: Path, flags: Sequence[str], compiler: 
     subprocess.run([compiler, *WARNINGS, *flags, "-o", folder / "main", main, "-lm"], check=True, timeout=600)
     (folder / "in.bin").write_bytes(b"".join(e.inputs.tobytes() for e in entries))
     environment = {"ASAN_OPTIONS": "detect_leaks=0", "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1"}
-    subprocess.run(
-        [folder / "main", folder / "in.bin", folder / "out.bin"], check=True, timeout=600, env=environment
-    )
+    subprocess.run([folder / "main", folder / "in.bin", folder / "out.bin"], check=True, timeout=600, env=environment)
     content, at, results = (folder / "out.bin").read_bytes(), 0, []
     for one in entries:
         bytes_ = sum(p.bytes for p in one.sources.interface.outputs)
@@ -97,3 +96,159 @@ def run(entries: Sequence[Entry], folder: Path, flags: Sequence[str], compiler: 
         at += length
     assert at == len(content), struct.unpack("<I", content[:4])
     return results
+
+
+STARTUP = """
+    .syntax unified
+    .thumb
+    .section .vectors, "a"
+    .word stack_top
+    .word reset
+    .rept 14
+    .word fault
+    .endr
+    .text
+    .thumb_func
+reset:
+#if defined(__ARM_FP) || defined(__ARM_FEATURE_MVE)
+    ldr r0, =0xe000ed88
+    ldr r1, [r0]
+    ldr r2, =0x00f00000
+    orrs r1, r2
+    str r1, [r0]
+    dsb
+    isb
+#endif
+    bl main
+    b finish
+    .thumb_func
+fault:
+    movs r0, #99
+finish:
+    ldr r1, =exit_block
+    str r0, [r1, #4]
+    ldr r0, =0x20026
+    str r0, [r1]
+    movs r0, #0x20
+    bkpt 0xab
+    b finish
+    .bss
+    .align 2
+exit_block: .space 8
+"""
+
+SCRIPT = """
+MEMORY {{ BOOT (rx) : ORIGIN = {boot:#x}, LENGTH = 64K
+          CODE (rx) : ORIGIN = {code:#x}, LENGTH = 8M
+          RAM (rw) : ORIGIN = {ram:#x}, LENGTH = 2M }}
+SECTIONS {{
+    .vectors : {{ KEEP(*(.vectors)) }} > BOOT
+    .text : {{ *(.text .text.* .rodata .rodata.*) }} > CODE
+    .ARM.exidx : {{ *(.ARM.exidx*) }} > CODE
+    .bss (NOLOAD) : {{ *(.bss .bss.* COMMON) }} > RAM
+    stack_top = {ram:#x} + 2M;
+    .ARM.attributes 0 : {{ *(.ARM.attributes) }}
+    /DISCARD/ : {{ *(.comment .note.* .eh_frame) }}
+}}
+"""
+
+
+def run_on_core(entries: Sequence[Entry], folder: Path, profile, flags: Sequence[str] = ("-O2",)) -> list[np.ndarray]:
+    """Outputs of every entry from the emulated core of ``profile``; guard words round an arena of exactly its size."""
+    sources = []
+    for one in entries:
+        for file in one.sources.files:
+            (folder / file.path).write_bytes(file.content)
+        sources += [f'#include "{unit}"' for unit in one.sources.units]
+    arena = max(one.sources.interface.arena_bytes for one in entries)
+    inputs = b"".join(e.inputs.tobytes() for e in entries)
+    lines = [*sources, _SEMIHOSTING, f"static _Alignas(16) unsigned char memory[{arena + 64}];"]
+    rows = []
+    for one in entries:
+        face = one.sources.interface
+        for kind in ("inputs", "outputs"):
+            ports = ", ".join(f"{{{p.offset}, {p.bytes}}}" for p in getattr(face, kind))
+            lines.append(f"static const struct port {face.name}_{kind}[] = {{{ports}}};")
+        rows.append(
+            f"{{{face.name}_invoke, {face.arena_bytes}, {len(face.inputs)}, {face.name}_inputs, "
+            f"{len(face.outputs)}, {face.name}_outputs, {len(one.inputs)}}}"
+        )
+    lines.append(_MAIN.replace("MODELS", ",\n".join(rows)))
+    (folder / "core.c").write_text("\n".join(lines))
+    (folder / "boot.S").write_text(STARTUP)
+    origins = profile.emulation.origins
+    boot, code, ram = origins["HARNESS"], origins["FLASH"], origins["RAM"]
+    (folder / "core.ld").write_text(SCRIPT.format(boot=boot, code=code, ram=ram))
+    (folder / "in.bin").write_bytes(inputs)
+    subprocess.run(
+        ["arm-none-eabi-gcc", *WARNINGS, *profile.cpu.flags, *flags, "-nostartfiles", "-T", "core.ld", "-o", "core.elf"]
+        + ["boot.S", "core.c", "-lm"],
+        check=True,
+        timeout=600,
+        cwd=folder,
+    )
+    machine = ["-M", profile.emulation.machine, "-cpu", profile.emulation.cpu, "-display", "none", "-monitor", "none"]
+    done = subprocess.run(
+        ["qemu-system-arm", *machine, "-serial", "none", "-semihosting-config", "enable=on,target=native"]
+        + ["-kernel", "core.elf"],
+        timeout=600,
+        cwd=folder,
+        check=False,
+    )
+    assert done.returncode == 0, {99: "a fault", 3: "a guard word was overwritten"}.get(done.returncode, done)
+    content, at, results = (folder / "out.bin").read_bytes(), 0, []
+    for one in entries:
+        bytes_ = sum(p.bytes for p in one.sources.interface.outputs)
+        length = len(one.inputs) * bytes_
+        results.append(np.frombuffer(content[at : at + length], np.uint8).reshape(len(one.inputs), bytes_))
+        at += length
+    assert at == len(content)
+    return results
+
+
+_SEMIHOSTING = """
+#include <string.h>
+struct port { unsigned offset, bytes; };
+static int call(int operation, const void *block)
+{
+    register int r0 __asm__("r0") = operation;
+    register const void *r1 __asm__("r1") = block;
+    __asm__ volatile("bkpt 0xab" : "+r"(r0) : "r"(r1) : "memory");
+    return r0;
+}
+static int open_file(const char *name, unsigned mode)
+{
+    const unsigned block[3] = {(unsigned)name, mode, (unsigned)strlen(name)};
+    return call(1, block);
+}
+static void transfer(int operation, int file, void *data, unsigned bytes)
+{
+    const unsigned block[3] = {(unsigned)file, (unsigned)data, bytes};
+    call(operation, block);
+}
+"""
+
+_MAIN = """
+static const struct { void (*invoke)(void *); unsigned arena; int ins; const struct port *in; int outs;
+                      const struct port *out; int vectors; } models[] = {
+MODELS
+};
+int main(void)
+{
+    const int source = open_file("in.bin", 1), result = open_file("out.bin", 5);
+    for (unsigned m = 0; m < sizeof models / sizeof models[0]; m++) {
+        for (int v = 0; v < models[m].vectors; v++) {
+            unsigned char *arena = memory + 32;
+            memset(memory, 0x5a, sizeof memory);
+            for (int i = 0; i < models[m].ins; i++)
+                transfer(6, source, arena + models[m].in[i].offset, models[m].in[i].bytes);
+            models[m].invoke(arena);
+            for (int i = 0; i < models[m].outs; i++)
+                transfer(5, result, arena + models[m].out[i].offset, models[m].out[i].bytes);
+            for (unsigned i = 0; i < 32; i++)
+                if (memory[i] != 0x5a || arena[models[m].arena + i] != 0x5a) return 3;
+        }
+    }
+    return 0;
+}
+"""

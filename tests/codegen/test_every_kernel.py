@@ -6,11 +6,12 @@ import subprocess
 
 import numpy as np
 import pytest
+
+from edgebuild import kernels, ops, oracles
+from edgebuild.ir.graph import Graph
+from edgebuild.target import load
 from tests.codegen import bench
 from tests.ops.test_every_operator import inputs_of
-
-from edgebuild import ops, oracles
-from edgebuild.target import load
 
 CASES = [
     (f"{name}: {case.name}", case.graph)
@@ -42,13 +43,21 @@ def test_portable_kernels_equal_evaluate(entries, flags, tmp_path):
     assert wrong == []
 
 
+def every_kernel(features: frozenset[str]) -> list[tuple[str, Graph, bench.Entry]]:
+    """Each case with each kernel that is exact for it on a CPU with ``features``."""
+    found = []
+    for name, graph in CASES:
+        (node,) = graph.nodes
+        for kernel in kernels.candidates(node, graph, features):
+            entry = bench.entry(graph, f"case_{len(found)}", inputs_of(graph), (kernel,))
+            found.append((f"{name} ({kernel.template})", graph, entry))
+    return found
+
+
 @pytest.mark.parametrize("core", CORES)
 def test_it_compiles_without_a_warning(core, tmp_path):
     profile = load.load(core)
-    entries = [
-        bench.entry(graph, f"case_{i}", inputs_of(graph), profile.cpu.features) for i, (_, graph) in enumerate(CASES)
-    ]
-    main = bench.write(entries, tmp_path)
+    main = bench.write([entry for _, _, entry in every_kernel(profile.cpu.features)], tmp_path)
     for level in ("-O2", "-Os"):
         subprocess.run(
             ["arm-none-eabi-gcc", *bench.WARNINGS, *profile.cpu.flags, level, "-c", main, "-o", tmp_path / "main.o"],
@@ -64,3 +73,24 @@ def test_it_compiles_without_a_warning(core, tmp_path):
     undefined = {line.split()[-1] for line in listing.splitlines() if " U " in line}
     own = {"fopen", "fread", "fwrite", "fclose", "free", "realloc", "aligned_alloc", "memcpy", "memset", "roundf"}
     assert {name for name in undefined if not name.startswith("__")} <= own
+
+
+@pytest.mark.parametrize("core", CORES)
+def test_kernels_of_a_core_equal_evaluate_on_the_core(core, tmp_path):
+    profile = load.load(core)
+    tried = every_kernel(profile.cpu.features)
+    found = bench.run_on_core([entry for _, _, entry in tried], tmp_path, profile)
+    numpy = oracles.find("numpy")
+    wrong = [
+        name
+        for (name, graph, entry), outputs in zip(tried, found, strict=True)
+        if not np.array_equal(outputs, numpy.run(b"", graph, entry.inputs))
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("name", kernels.names())
+def test_some_case_is_exact_for_it(name):
+    variant = kernels.find(name)
+    graphs = [case.graph for case in ops.find(variant.op).cases()]
+    assert any(variant.exact(graph.nodes[0], graph) for graph in graphs)

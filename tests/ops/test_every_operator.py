@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tests.write_tflite import write
 
-from edgebuild import frontends, ops, oracles
+from edgebuild import frontends, kernels, ops, oracles
 from edgebuild.ir.types import DType
 from edgebuild.ir.verify import verify
 from edgebuild.target.profile import OperatorLimits
+from tests.write_tflite import write
 
 CASES = [pytest.param(case, id=f"{name}: {case.name}") for name in ops.names() for case in ops.find(name).cases()]
 ONLY_AT_BUILD_TIME = {"shape", "strided_slice", "pack"}
@@ -86,7 +86,7 @@ def test_its_own_cases_are_allowed(case):
     if node.op in ONLY_AT_BUILD_TIME:
         return
     ops.check(case.graph, OperatorLimits(), "any")
-    assert ops.choose(node, case.graph, frozenset()) if not ops.find(node.op).alias else True
+    assert ops.find(node.op).alias or kernels.choose(node, case.graph, frozenset())
 
 
 @pytest.mark.parametrize("name", ops.names())
@@ -96,7 +96,9 @@ def test_every_rule_says_what_and_what_to_do(name):
         assert refusal and remedy, f"{name}: {rule.__name__} needs a refusal and a remedy in its docstring"
 
 
-@pytest.mark.parametrize("name", ops.names())
-def test_portable_comes_last(name):
-    kernels = ops.find(name).kernels
-    assert not kernels or (kernels[-1].name == "portable" and not kernels[-1].features)
+@pytest.mark.parametrize("case", CASES)
+def test_some_portable_kernel_is_always_exact(case):
+    (node,) = case.graph.nodes
+    portable = ops.find(node.op).kernels
+    assert not portable or any(kernel.exact(node, case.graph) for kernel in portable)
+    assert all(not kernel.features for kernel in portable)

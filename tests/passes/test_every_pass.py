@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tests import zoo
-from tests.ops.test_every_operator import CASES, inputs_of
 
 from edgebuild import frontends, oracles, passes
 from edgebuild.ir.verify import verify
+from tests import zoo
+from tests.ops.test_every_operator import CASES, inputs_of
 
 MODELS = ("anomaly_detection", "keyword_spotting")
 

@@ -37,9 +37,7 @@ def destroyed(problem: Problem, offsets) -> list[tuple[int, int]]:
     for a, one in enumerate(problem.buffers):
         for b, other in enumerate(problem.buffers[:a]):
             alive = set(range(one.first, one.last + 1)) & set(range(other.first, other.last + 1))
-            shared = set(range(offsets[a], offsets[a] + one.bytes)) & set(
-                range(offsets[b], offsets[b] + other.bytes)
-            )
+            shared = set(range(offsets[a], offsets[a] + one.bytes)) & set(range(offsets[b], offsets[b] + other.bytes))
             if alive and shared and not ((a, b) in distance and offsets[b] - offsets[a] >= distance[a, b]):
                 broken.append((b, a))
     return broken

@@ -1,0 +1,73 @@
+"""Kernels for certain CPUs, one file a kernel; each equals its operator's ``evaluate`` byte for byte.
+
+A kernel is one file here and one template under ``templates/kernels/<operator>/``.  What every CPU can
+run stands in the operator's own file (``Operator.kernels``).
+"""
+
+from __future__ import annotations
+
+import functools
+from abc import abstractmethod
+from typing import ClassVar
+
+from edgebuild import ops, registry
+from edgebuild.ir.graph import Graph, Node
+from edgebuild.ops import Kernel
+
+
+class Variant(Kernel):
+    """Contract of every file in this folder.
+
+    Attributes:
+        op: public name of the operator it implements.
+    """
+
+    op: ClassVar[str]
+
+    @abstractmethod
+    def instructions(self, node: Node, graph: Graph) -> float:
+        """Executed instructions of one inference, as a model fitted to measurements predicts them."""
+
+
+def names() -> tuple[str, ...]:
+    """Public names of all kernels."""
+    return registry.names(__name__)
+
+
+@functools.cache
+def find(name: str) -> Variant:
+    """The kernel called ``name``."""
+    return registry.find(__name__, name, Variant)()  # type: ignore[type-abstract]
+
+
+@functools.cache
+def of(op: str) -> tuple[Kernel, ...]:
+    """Every kernel of operator ``op``: those for certain CPUs, then the portable ones."""
+    variants = [find(name) for name in names()]
+    return (*(v for v in variants if v.op == op), *ops.find(op).kernels)
+
+
+def candidates(node: Node, graph: Graph, features: frozenset[str]) -> list[Kernel]:
+    """Kernels that compute ``node`` exactly on a CPU with ``features``."""
+    return [k for k in of(node.op) if k.features <= features and k.exact(node, graph)]
+
+
+Selection = tuple[Kernel | None, ...]
+"""The kernel of each node of a graph; None for a node that needs no code."""
+
+
+def select(graph: Graph, features: frozenset[str]) -> Selection:
+    """The best kernel for every node on a CPU with ``features``."""
+    return tuple(None if ops.find(node.op).alias else choose(node, graph, features) for node in graph.nodes)
+
+
+def choose(node: Node, graph: Graph, features: frozenset[str]) -> Kernel:
+    """The kernel with the fewest predicted instructions.
+
+    Raises:
+        LookupError: the operator has none; :func:`edgebuild.ops.check` refuses such graphs.
+    """
+    found = candidates(node, graph, features)
+    if not found:
+        raise LookupError(node.op)
+    return min(found, key=lambda kernel: kernel.instructions(node, graph))
