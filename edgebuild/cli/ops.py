@@ -44,12 +44,12 @@ def command(name: str | None, target: str | None, **options: Any) -> None:
 
 def describe(op: Operator, profile: Profile | None) -> dict[str, Any]:
     """An operator as ``ops --json`` lists it; for a target, whether and by which kernel it runs there."""
-    from edgebuild import ops
+    from edgebuild import kernels, ops
 
     facts: dict[str, Any] = {
         "tflite": op.tflite,
         "versions": [op.versions.start, op.versions.stop - 1],
-        "kernels": [{"name": k.name, "features": sorted(k.features)} for k in op.kernels],
+        "kernels": [{"name": k.name, "features": sorted(k.features)} for k in kernels.of(ops.by_tflite()[op.tflite])],
         "rules": [dict(zip(("rule", "remedy"), ops.refusal(rule), strict=True)) for rule in op.rules],
     }
     if profile is not None:

@@ -22,7 +22,7 @@ Padding = Literal["SAME", "VALID"]
 
 def round_half_away(value: float) -> int:
     """C's ``round``: halves go away from zero."""
-    return int(math.floor(abs(value) + 0.5)) * (1 if value >= 0 else -1)
+    return math.floor(abs(value) + 0.5) * (1 if value >= 0 else -1)
 
 
 def quantize_multiplier(real: float) -> tuple[int, int]:
@@ -55,7 +55,7 @@ def rounding_divide_by_power_of_two(x: np.ndarray, exponent: np.ndarray | int) -
     x = np.asarray(x, np.int64)
     mask = (np.int64(1) << np.asarray(exponent, np.int64)) - 1
     threshold = (mask >> 1) + (x < 0)
-    return (x >> exponent) + ((x & mask) > threshold)
+    return np.asarray((x >> exponent) + ((x & mask) > threshold))
 
 
 def wrap_int32(x: np.ndarray) -> np.ndarray:
@@ -142,9 +142,9 @@ def windows(
     needed = [(o - 1) * s + r for o, s, r in zip(output, stride, reach, strict=True)]
     after = [max(n - b - size, 0) for n, b, size in zip(needed, before, image.shape[:2], strict=True)]
     padded = np.pad(image, [(before[0], after[0]), (before[1], after[1]), (0, 0)], constant_values=fill)
-    view = np.lib.stride_tricks.sliding_window_view(padded, reach, axis=(0, 1))
+    view = np.lib.stride_tricks.sliding_window_view(padded, tuple(reach), axis=(0, 1))  # type: ignore[call-overload]
     view = view[:: stride[0], :: stride[1]][: output[0], : output[1]]
-    return view[..., :: dilation[0], :: dilation[1]].transpose(0, 1, 3, 4, 2)
+    return np.asarray(view[..., :: dilation[0], :: dilation[1]].transpose(0, 1, 3, 4, 2))
 
 
 # ---- gemmlowp fixed point: exp and logistic ------------------------------------------------------

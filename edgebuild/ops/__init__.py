@@ -98,6 +98,11 @@ class Kernel(ABC):
     gather: bool = False
     includes: tuple[str, ...] = ()
 
+    @property
+    def name(self) -> str:
+        """``portable``, or what the template's file is called."""
+        return self.template.rpartition("/")[2].removesuffix(".c.j2")
+
     @abstractmethod
     def context(self, node: Node, graph: Graph) -> Call:
         """All that the template and the call may see; all arithmetic happens here, none in the template."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
+from typing import ClassVar
 
 import numpy as np
 
 from edgebuild.ir.graph import Graph, Node
-from edgebuild.ops import Operator, TensorType
+from edgebuild.ops import Operator, Rule, TensorType
 
 
 def same_bytes(node: Node, graph: Graph) -> bool:
@@ -28,7 +29,7 @@ class Alias(Operator):
     """The output is the input under another shape."""
 
     alias = True
-    rules = (same_bytes,)
+    rules: ClassVar[tuple[Rule, ...]] = (same_bytes,)
 
     @abstractmethod
     def shape(self, node: Node, graph: Graph) -> tuple[int, ...]:

@@ -78,7 +78,7 @@ def geometry(node: Node, graph: Graph) -> dict[str, int]:
     result = graph.output(node)
     if same_shapes(node, graph):
         shape: tuple[int, ...] = (1, 1, 1, result.elements)
-        strides = [(0, 0, 0, 1), (0, 0, 0, 1)]
+        strides: list[tuple[int, ...]] = [(0, 0, 0, 1), (0, 0, 0, 1)]
     else:
         shape = (1,) * (4 - len(result.shape)) + result.shape
         strides = [_strides(graph.tensor(node, i).shape) for i in (0, 1)]

@@ -9,13 +9,13 @@ from typing import ClassVar
 import numpy as np
 
 from edgebuild.ir.graph import Graph, Node
-from edgebuild.ops import Call, Case, Kernel, Operator, Portable, Rows, TensorType, _cases, _rules
+from edgebuild.ops import Call, Case, Kernel, Operator, Portable, Rows, Rule, TensorType, _cases, _rules
 
 
 class Lookup(Operator):
     """An int8 function of one int8 value."""
 
-    rules = (_rules.int8_activations,)
+    rules: ClassVar[tuple[Rule, ...]] = (_rules.int8_activations,)
     name: str
     case_scales: ClassVar[tuple[tuple[float, int, float, int], ...]]
     """Input scale and zero point, output scale and zero point of each case."""

@@ -16,4 +16,4 @@ class AveragePool2D(Pool):
 
     def reduce(self, patches: np.ndarray, inside: np.ndarray) -> np.ndarray:
         total, count = patches.sum(axis=(2, 3)), inside.sum(axis=(2, 3))
-        return np.sign(total) * ((np.abs(total) + count // 2) // count)
+        return np.asarray(np.sign(total) * ((np.abs(total) + count // 2) // count))

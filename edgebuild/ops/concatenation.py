@@ -16,7 +16,7 @@ def no_activation(node: Node, graph: Graph) -> bool:
 
     Put the activation in a layer of its own.
     """
-    return node.options.get("fused_activation_function", "NONE") == "NONE"
+    return bool(node.options.get("fused_activation_function", "NONE") == "NONE")
 
 
 def at_most_eight_operands(node: Node, graph: Graph) -> bool:

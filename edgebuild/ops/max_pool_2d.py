@@ -15,4 +15,4 @@ class MaxPool2D(Pool):
     name = "max_pool_2d"
 
     def reduce(self, patches: np.ndarray, inside: np.ndarray) -> np.ndarray:
-        return np.where(inside > 0, patches, -128).max(axis=(2, 3))
+        return np.asarray(np.where(inside > 0, patches, -128).max(axis=(2, 3)))

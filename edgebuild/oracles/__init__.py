@@ -8,12 +8,10 @@ interpreter: its XNNPACK kernels differ by up to 94 units on real models.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from pathlib import Path
 
 import numpy as np
 
 from edgebuild import registry
-from edgebuild.artifacts import Vectors
 from edgebuild.ir.graph import Graph
 
 ORDER = ("tflm", "litert", "numpy")
@@ -54,32 +52,6 @@ def find(name: str) -> Oracle:
 def best() -> str:
     """Name of the first oracle of :data:`ORDER` that is installed; ``numpy`` always is."""
     return next(name for name in ORDER if find(name).available())
-
-
-def expect(content: bytes, graph: Graph, inputs: np.ndarray, folder: Path) -> tuple[Vectors, tuple[str, ...]]:
-    """What TFLite answers: the first oracle of :data:`ORDER` that is installed and survives.
-
-    Runtimes abort or crash on odd models, so each runs in a process of its own.
-
-    Args:
-        folder: where the files that pass between the processes lie.
-
-    Returns:
-        inputs with expected outputs, and a warning for each oracle that could not answer.
-    """
-    from edgebuild.oracles._child import ask
-
-    warnings = []
-    for name in ORDER:
-        if not find(name).available():
-            continue
-        if name == "numpy":
-            return Vectors(inputs, find(name).run(content, graph, inputs), name), tuple(warnings)
-        outputs, trouble = ask(name, content, inputs, folder)
-        if outputs is not None:
-            return Vectors(inputs, outputs, name), tuple(warnings)
-        warnings.append(f"the oracle {name} could not run {graph.name}: {trouble}")
-    raise AssertionError("numpy always answers")
 
 
 def split(row: np.ndarray, graph: Graph) -> list[np.ndarray]:

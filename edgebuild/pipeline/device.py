@@ -14,6 +14,7 @@ from edgebuild.artifacts import Flash, Image, Plan, Run, Sources, Vectors, Verdi
 from edgebuild.codegen.harness import harness
 from edgebuild.codegen.project import generate
 from edgebuild.ir.verify import verify
+from edgebuild.pipeline.answer import expect as expect_bytes
 from edgebuild.pipeline.request import Request, own_digest, tools_identity
 from edgebuild.pipeline.stages import Stages
 from edgebuild.reports import budget
@@ -125,7 +126,7 @@ def expect(sources: Sources, model: Model, request: Request, stages: Stages) -> 
     key = cache.key(own_digest(), cache.digest(model.content), cache.digest(inputs.tobytes()), oracles.best())
 
     def work(folder: Path) -> None:
-        answer, warnings = oracles.expect(model.content, model.graph, inputs, folder)
+        answer, warnings = expect_bytes(model.content, model.graph, inputs, folder)
         assert answer.expected is not None
         np.save(folder / "answer.npy", answer.expected)
         (folder / "answer.json").write_text(json.dumps({"oracle": answer.oracle, "warnings": warnings}))

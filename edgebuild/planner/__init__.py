@@ -75,7 +75,7 @@ class Problem:
             alive = [i for i, b in enumerate(self.buffers) if b.first <= node <= b.last]
             total = sum(self.buffers[i].bytes for i in alive)
             pairs = [o for o in self.overlaps if o.output in alive and self.buffers[o.output].first == node]
-            shared = {}
+            shared: dict[int, int] = {}
             for pair in pairs:
                 out, operand = self.buffers[pair.output].bytes, self.buffers[pair.operand].bytes
                 overlap = max(0, out + operand - max(operand + max(pair.distance, 0), out))
