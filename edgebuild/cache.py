@@ -27,8 +27,8 @@ def root() -> Path:
     given = os.environ.get("EDGEBUILD_CACHE")
     if given:
         return Path(given).absolute()
-    base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    return Path(base).absolute() / "edgebuild"
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base).absolute() if base else Path.home() / ".cache") / "edgebuild"
 
 
 def key(*parts: Any) -> str:

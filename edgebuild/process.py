@@ -7,6 +7,7 @@ process group is ended.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import select
@@ -213,10 +214,8 @@ def _follow(
 
 def end(child: subprocess.Popen[str]) -> None:
     """Kill the process group of ``child``, which was started in a session of its own."""
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.killpg(child.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
 
 
 def check(

@@ -39,7 +39,6 @@ class Layer:
     Attributes:
         arguments: C expressions, the layer's struct first.
         fields: (name, C expression) of the struct's fields, in order.
-        output_argument: position of the output among the arguments.
     """
 
     node: int
@@ -48,7 +47,6 @@ class Layer:
     function: str
     arguments: tuple[str, ...]
     fields: tuple[tuple[str, str], ...]
-    output_argument: int
 
 
 @dataclass
@@ -82,7 +80,6 @@ class _Writer:
             function.name,
             tuple(arguments),
             tuple(values),
-            output_argument=1 + len(operands),
         )
 
     def _function(self, node: Node, kernel: ops.Kernel, call: ops.Call) -> Function:
@@ -121,13 +118,11 @@ class _Writer:
         return f"({'' if writable else 'const '}{tensor.dtype.c} *)(void *)({at})"
 
 
-def generate(graph: Graph, plan: Plan, selection: Selection, *, trace: bool = False) -> Sources:
+def generate(graph: Graph, plan: Plan, selection: Selection) -> Sources:
     """The C sources of ``graph``.
 
     Args:
         selection: the kernel of each node; the plan was made for it.
-        trace: call ``<name>_trace(step, output, bytes)``, which the caller defines, after every
-            layer; only for finding the first operator whose bytes differ.
     """
     writer = _Writer(graph, plan, selection)
     layers = [writer.layer(n, node) for n, node in enumerate(graph.nodes) if not ops.find(node.op).alias]
@@ -139,7 +134,6 @@ def generate(graph: Graph, plan: Plan, selection: Selection, *, trace: bool = Fa
         "layers": layers,
         "functions": sorted(writer.functions.values(), key=lambda f: f.name),
         "constants": [(name, filters.c_type(a), a.size, filters.rows(a)) for name, a in writer.constants.values()],
-        "trace": {layer.node: graph.output(graph.nodes[layer.node]).bytes for layer in layers} if trace else {},
         "summary": tuple(summary(graph)),
     }
     name = graph.name

@@ -5,14 +5,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import ClassVar
 
 from edgebuild import registry
 from edgebuild.artifacts import Image, Interface, SourceFile, Sources
 from edgebuild.target.profile import Profile
-
-if TYPE_CHECKING:
-    from edgebuild.artifacts import Vectors
 
 Render = Callable[..., str]
 
@@ -23,7 +20,8 @@ class Product:
 
     Attributes:
         tflite: the model file between the deployed inputs and outputs.
-        vectors: inputs and expected outputs, for tests on the user's board.
+        example: a program that checks the library on test vectors.
+        firmware: the linked firmware image by suffix (``.elf``), where a packager asked for it.
         image: the program that was proven, with the library.
         render: renders a template of ``templates/``.
         texts: files that several packages carry (``LICENSE``).
@@ -33,10 +31,11 @@ class Product:
     interface: Interface
     sources: Sources
     tflite: bytes
-    vectors: Vectors
+    example: tuple[SourceFile, ...]
     image: Image
     render: Render
     texts: Mapping[str, bytes]
+    firmware: Mapping[str, bytes] | None = None
 
     @property
     def name(self) -> str:
@@ -56,7 +55,13 @@ class Product:
 
 
 class Packager(ABC):
-    """Contract of every file in this folder; the class's docstring says what it makes."""
+    """Contract of every file in this folder; the class's docstring says what it makes.
+
+    Attributes:
+        needs_firmware: whether it packs a linked firmware image.
+    """
+
+    needs_firmware: ClassVar[bool] = False
 
     @abstractmethod
     def pack(self, product: Product) -> tuple[SourceFile, ...]:

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 from edgebuild import __version__
 from edgebuild.artifacts import SourceFile
 from edgebuild.config import Config
-from edgebuild.errors import AccuracyError, MismatchError, UnsupportedError
+from edgebuild.errors import AccuracyError, MismatchError, UnsupportedError, UsageError
 from edgebuild.pipeline.request import Request, tools_of
 from edgebuild.pipeline.stages import Listener, Silent, Stages
 from edgebuild.reports.report import Gate, Report
 
 if TYPE_CHECKING:
     from edgebuild.artifacts import Image, Sources
+    from edgebuild.packagers import Product
     from edgebuild.pipeline.device import Lowered, Proof
     from edgebuild.pipeline.model import Model
 
@@ -31,8 +32,12 @@ def build(config: Config, target: str, listener: Listener | None = None, use_cac
     if answer is not None:
         return answer
     _insist_on_engine(request)
+    _insist_on_packages(request)
     stages = Stages(request.profile.name, listener or Silent(), use_cache=use_cache)
+    from edgebuild import packagers
+    from edgebuild.codegen import environment
     from edgebuild.pipeline import device, model
+    from edgebuild.pipeline.texts import texts
     from edgebuild.reports import budget
 
     prepared = model.prepare(request, stages)
@@ -42,14 +47,27 @@ def build(config: Config, target: str, listener: Listener | None = None, use_cac
     image = device.compile_image(sources, request, stages)
     budget.check_flash(image.flash.total, lowered.graph, request.profile, request.config.budget)
     proof = device.prove(sources, image, device.expect(sources, prepared, request, stages), prepared, request, stages)
-    _insist_on_bytes(proof, lowered, sources, request)
+    _insist_on_bytes(proof, lowered, request)
     report = _report(request, prepared, lowered, sources, image, proof)
     ram = (report.ram or {}).get("total")
     if ram is not None:
         budget.check_ram(ram, lowered.graph, request.profile, request.config.budget)
     _insist_on_gates(report.gates, request)
+    example, linked = _program(request, sources, image, proof, stages)
     with stages.stage("pack"):
-        report = _pack(request, prepared, lowered, sources, image, proof, report)
+        product = packagers.Product(
+            profile=request.profile,
+            interface=sources.interface,
+            sources=sources,
+            tflite=prepared.content,
+            example=example,
+            image=image,
+            render=environment.render,
+            texts=texts(),
+            firmware=linked,
+        )
+        report = _pack(request, lowered, product, report)
+        request.remember(report.as_json(), dict(prepared.read))
     return Report.from_json({**report.as_json(), "seconds": stages.seconds})
 
 
@@ -95,15 +113,35 @@ def _insist_on_engine(request: Request) -> None:
             )
 
 
-def _insist_on_bytes(proof: Proof, lowered: Lowered, sources: Sources, request: Request) -> None:
-    verdict = proof.verdict
-    if verdict.mismatched_bytes:
-        raise MismatchError(
-            f"{request.config.name} on {request.profile.name}",
-            f"{verdict.mismatched_bytes} output bytes of {verdict.vectors} inferences differ from {verdict.oracle}'s",
-            "report this as a bug with the model; nothing was written",
-            (verdict.first_difference or "",),
+def _insist_on_packages(request: Request) -> None:
+    from edgebuild import packagers
+
+    unknown = [name for name in request.packages if name not in packagers.names()]
+    fits = request.profile.family == "cortex-m"
+    for name in unknown:
+        raise UsageError("packages", f"there is no package format '{name}'", f"known: {', '.join(packagers.names())}")
+    if not fits and any(packagers.find(name).needs_firmware for name in request.packages):
+        raise UsageError(
+            "packages",
+            f"firmware is for Cortex-M targets, and {request.profile.name} is a {request.profile.family} one",
+            "remove firmware from packages",
         )
+
+
+def _insist_on_bytes(proof: Proof, lowered: Lowered, request: Request) -> None:
+    verdict = proof.verdict
+    if not verdict.mismatched_bytes:
+        return
+    from edgebuild.pipeline import bisect
+
+    assert proof.vectors.expected is not None
+    row = int((proof.vectors.expected != proof.run.outputs).any(axis=1).argmax())
+    raise MismatchError(
+        f"{request.config.name} on {request.profile.name}",
+        f"{verdict.mismatched_bytes} output bytes of {verdict.vectors} inferences differ from {verdict.oracle}'s",
+        "report this as a bug with the model; nothing was written",
+        (verdict.first_difference or "", bisect.first_difference(lowered.graph, proof.vectors.inputs[row], request)),
+    )
 
 
 def _insist_on_gates(gates: tuple[Gate, ...], request: Request) -> None:
@@ -193,42 +231,35 @@ def _versions(request: Request) -> Mapping[str, str]:
     return {tool.command: version(tool) for tool in tools_of(request.profile) if tool.path()}
 
 
-def _pack(
-    request: Request,
-    prepared: Model,
-    lowered: Lowered,
-    sources: Sources,
-    image: Image,
-    proof: Proof,
-    report: Report,
-) -> Report:
+def _program(
+    request: Request, sources: Sources, image: Image, proof: Proof, stages: Stages
+) -> tuple[tuple[SourceFile, ...], Mapping[str, bytes] | None]:
+    """The example program, and the firmware image around it where a package wants one."""
+    from edgebuild import packagers
+    from edgebuild.codegen.example import example
+    from edgebuild.pipeline import firmware
+
+    files = example(sources.interface, proof.vectors)
+    if not any(packagers.find(name).needs_firmware for name in request.packages):
+        return files, None
+    return files, firmware.build(sources, image, files, request, stages)
+
+
+def _pack(request: Request, lowered: Lowered, product: Product, report: Report) -> Report:
     from edgebuild import packagers, planner
-    from edgebuild.codegen.environment import render
     from edgebuild.pipeline.make import fragment
     from edgebuild.pipeline.publish import publish
-    from edgebuild.pipeline.texts import texts
     from edgebuild.reports import html
 
-    product = packagers.Product(
-        profile=request.profile,
-        interface=sources.interface,
-        sources=sources,
-        tflite=prepared.content,
-        vectors=proof.vectors,
-        image=image,
-        render=render,
-        texts=texts(),
-    )
     files: list[SourceFile] = [f for name in request.packages for f in packagers.find(name).pack(product)]
-    files += fragment(request, render)
+    files += fragment(request, product.render)
     problem = planner.problem_of(lowered.graph, lowered.selection)
     picture = planner.svg(lowered.graph, problem, lowered.plan)
     shown = report.with_files(_listed(files)).as_json()
     page = html.render(shown, request.config.name, request.profile.title, picture)
     files.append(SourceFile("report.html", page))
     report = report.with_files(_listed(files))
-    publish(files, report.as_json(), request.output, witness=f"{request.config.name}.mk")
-    request.remember(report.as_json(), dict(prepared.read))
+    publish(files, report.as_json(), request.output, witness=request.witness)
     return report
 
 

@@ -116,6 +116,8 @@ class Request:
                 return None
             if any(cache.file_digest(Path(path)) != known for path, known in stamp["read"].items()):
                 return None
+            # make compares times: the witness must be younger than a file that was touched but not changed
+            (self.output / self.witness).touch()
             return dataclasses.replace(Report.from_json(stamp["report"]), up_to_date=True)
         except (OSError, ValueError, KeyError, TypeError):
             return None
@@ -124,7 +126,12 @@ class Request:
         """Size and time of each file of the bundle; a file that is missing is an OSError."""
         names = [*(file["path"] for file in report["files"]), REPORT]
         found = [(name, (self.output / name).stat()) for name in names]
-        return [[name, status.st_size, status.st_mtime_ns] for name, status in found]
+        return [[name, s.st_size, 0 if name == self.witness else s.st_mtime_ns] for name, s in found]
+
+    @property
+    def witness(self) -> str:
+        """The file whose time says when the bundle was last found to be up to date."""
+        return f"{self.config.name}.mk"
 
 
 def shown(path: Path) -> str:

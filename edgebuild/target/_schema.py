@@ -59,6 +59,7 @@ SCHEMA: Mapping[Key, tuple[Callable[[object], bool], str]] = {
     ("cpu", "flags"): (_texts, _TEXTS_WORDS),
     ("memory", ANY, "kind"): (_one_of("flash", "ram"), "must be flash or ram"),
     ("memory", ANY, "bytes"): (_size, _SIZE_WORDS),
+    ("memory", ANY, "address"): (_address, "must be a 32-bit address"),
     ("operators", "allowed"): (_texts, _TEXTS_WORDS),
     ("operators", "refused"): (_texts, _TEXTS_WORDS),
     ("operators", "dtypes"): (_texts, _TEXTS_WORDS),
@@ -165,7 +166,7 @@ def _region(own: Document, name: str, table: Mapping[str, Any]) -> Region:
     for key in ("kind", "bytes"):
         if key not in table:
             raise own.refuse(("memory", name), f"'memory.{name}.{key}' is missing", "state it")
-    return Region(name, table["kind"], size(table["bytes"]) or 0)
+    return Region(name, table["kind"], size(table["bytes"]) or 0, table.get("address"))
 
 
 def _bare_metal(own: Document, made: Profile) -> None:

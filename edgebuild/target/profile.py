@@ -19,11 +19,13 @@ class Region:
         name: as a linker script would call it (``FLASH``, ``RAM``, ``DTCM``).
         kind: ``flash`` holds code and constants, ``ram`` the arena, static data and the stack.
         bytes: what is really there.
+        address: where it begins on the target; None for a bare core, which only has the emulated machine's.
     """
 
     name: str
     kind: Kind
     bytes: int
+    address: int | None = None
 
 
 @dataclass(frozen=True)
