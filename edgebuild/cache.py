@@ -8,6 +8,7 @@ result depends on.
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -20,6 +21,17 @@ from pathlib import Path
 from typing import Any
 
 from edgebuild.errors import ToolError
+
+_REFUSED = {
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EFBIG,
+    errno.EROFS,
+    errno.EACCES,
+    errno.EPERM,
+    errno.ENOTDIR,
+}
+"""What the operating system says when it will not write."""
 
 
 def root() -> Path:
@@ -84,16 +96,15 @@ def make(stage: str, name: str, work: Callable[[Path], None], *, reuse: bool = T
     if stored is not None and reuse:
         return stored, True
     place = root() / stage / name[:32]
-    with scratch(stage) as folder:
+    with scratch(stage) as folder, disk(place):
         work(folder)
-        with disk(place):
-            if place.is_dir():
-                shutil.rmtree(place)
-            try:
-                folder.rename(place)
-            except OSError:
-                if not place.is_dir():  # somebody else may have been quicker with the same result
-                    raise
+        if place.is_dir():
+            shutil.rmtree(place)
+        try:
+            folder.rename(place)
+        except OSError:
+            if not place.is_dir():  # somebody else may have been quicker with the same result
+                raise
     return place, False
 
 
@@ -126,6 +137,8 @@ def disk(place: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        if error.errno not in _REFUSED:
+            raise
         raise ToolError(
             str(place),
             f"cannot be written: {error.strerror or error}",

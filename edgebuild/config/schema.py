@@ -189,6 +189,15 @@ KEYS: tuple[Key, ...] = (
         per_target=True,
     ),
     Key(
+        ("proof", "timeout"),
+        "timeout",
+        Count(1, 86_400),
+        "Seconds after which the emulator is taken to hang.",
+        "600",
+        default="two minutes and what the model's size suggests",
+        per_target=True,
+    ),
+    Key(
         ("budget", "flash"),
         "budget.flash",
         Bytes(),

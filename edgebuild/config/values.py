@@ -64,6 +64,7 @@ class Config:
         final_softmax: False cuts a SOFTMAX at the end; the class with the largest logit is the same.
         evaluation_samples: how many samples of the evaluation data run on the emulated core.
         vectors: how many random inputs are compared byte by byte, besides.
+        timeout: seconds that the emulator may take, or None for an estimate from the model's size.
         seed: of everything random in the model half.
         file: the edgebuild.toml, or None.
         overrides: ``[target.NAME]`` by target; values by field, ``"budget.flash"`` for a nested one.
@@ -82,6 +83,7 @@ class Config:
     final_softmax: bool = True
     evaluation_samples: int = 500
     vectors: int = 4
+    timeout: int | None = None
     budget: Budget = Budget()
     gates: Gates = Gates()
     packages: tuple[str, ...] | None = None

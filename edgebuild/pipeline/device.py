@@ -153,7 +153,7 @@ def prove(
     key = cache.key(own_digest(), cache.file_digest(image.elf), fed, identity(request))
     macs = total_macs(model.graph)
     # QEMU executes tens of millions of instructions a second at the least, on a machine that does other work too
-    limit = 120 + len(inputs.inputs) * (macs * 60 + 1_000_000) / 20e6
+    limit = request.config.timeout or 120 + len(inputs.inputs) * (macs * 60 + 1_000_000) / 20e6
 
     def work(folder: Path) -> None:
         run = emulators.run(profile, image, inputs, folder / "exchange", limit, cache=cache.root() / "tools")

@@ -33,6 +33,7 @@ def build(config: Config, target: str, listener: Listener | None = None, use_cac
         return answer
     _insist_on_engine(request)
     _insist_on_packages(request)
+    _insist_on_evaluation(request)
     stages = Stages(request.profile.name, listener or Silent(), use_cache=use_cache)
     from edgebuild import packagers
     from edgebuild.codegen import environment
@@ -128,6 +129,16 @@ def _insist_on_packages(request: Request) -> None:
         )
 
 
+def _insist_on_evaluation(request: Request) -> None:
+    gates = request.config.gates
+    if request.config.evaluation is None and (gates.accuracy is not None or gates.accuracy_drop is not None):
+        raise UsageError(
+            "gates",
+            "accuracy is measured on evaluation data, and none is given",
+            "add data.evaluation to edgebuild.toml, or give --evaluation",
+        )
+
+
 def _insist_on_bytes(proof: Proof, lowered: Lowered, request: Request) -> None:
     verdict = proof.verdict
     if not verdict.mismatched_bytes:
@@ -145,6 +156,13 @@ def _insist_on_bytes(proof: Proof, lowered: Lowered, request: Request) -> None:
 
 
 def _insist_on_gates(gates: tuple[Gate, ...], request: Request) -> None:
+    for gate in gates:
+        if gate.value is None:
+            raise UsageError(
+                f"gates.{gate.name}",
+                "cannot be measured: the evaluation data has no labels, or the float model is not there",
+                "give labels (y) with data.evaluation, and for accuracy_drop the trained model, not a .tflite",
+            )
     failed = [gate for gate in gates if not gate.ok]
     if failed:
         raise AccuracyError(

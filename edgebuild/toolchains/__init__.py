@@ -111,7 +111,7 @@ def find(name: str) -> Toolchain:
     return registry.find(__name__, name, Toolchain)()  # type: ignore[type-abstract]
 
 
-from edgebuild.toolchains._build import build_library, object_paths  # noqa: E402
+from edgebuild.toolchains._build import build_library, object_paths, write  # noqa: E402
 from edgebuild.toolchains._link import RegionOverflow, link  # noqa: E402
 
 __all__ = [
@@ -125,4 +125,5 @@ __all__ = [
     "link",
     "names",
     "object_paths",
+    "write",
 ]

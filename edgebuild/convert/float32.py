@@ -1,0 +1,23 @@
+"""No quantization: weights and activations stay 32-bit floats."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from edgebuild.convert import Precision, Source, _converter
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+class Float32(Precision):
+    """The converter's defaults."""
+
+    calibrates = False
+    borders = ("float32",)
+
+    def convert(
+        self, source: Source, calibration: NDArray[Any] | None, io: str, progress: Callable[[float], None]
+    ) -> bytes:
+        return _converter.run(source, lambda *options: None)

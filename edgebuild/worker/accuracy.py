@@ -1,0 +1,45 @@
+"""How often the float model is right, and what a model consists of.  Child only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from edgebuild.worker.samples import Samples
+
+_BATCH = 64
+
+
+def accuracy(
+    call: Callable[..., list[Any]], batch: int | None, evaluation: Samples | None, progress: Callable[[float], None]
+) -> float | None:
+    """Share of samples whose largest output is at the label; None without integer labels or classes.
+
+    Args:
+        batch: how many samples ``call`` takes at once, None for any number.
+    """
+    if evaluation is None or evaluation.y is None or evaluation.y.dtype != np.int64 or evaluation.y.ndim != 1:
+        return None
+    size = batch or _BATCH
+    right = 0
+    for start in range(0, len(evaluation.x), size):
+        outputs = np.asarray(call(evaluation.x[start : start + size])[0])
+        if outputs.ndim != 2 or outputs.shape[1] < 2:
+            return None
+        right += int((outputs.argmax(axis=1) == evaluation.y[start : start + size]).sum())
+        progress(min(1.0, (start + size) / len(evaluation.x)))
+    return right / len(evaluation.x)
+
+
+def size(model: Any) -> dict[str, Any]:
+    """``parameters`` of a Keras model, and ``zeros``, the share of its weights (of rank 2 and above) that are zero."""
+    weights = [np.asarray(weight) for weight in model.get_weights()]
+    matrices = [weight for weight in weights if weight.ndim >= 2]
+    total = sum(weight.size for weight in matrices)
+    zeros = sum(int(np.count_nonzero(weight == 0)) for weight in matrices)
+    return {
+        "parameters": sum(int(weight.size) for weight in weights),
+        "zeros": round(zeros / total, 6) if total else 0.0,
+    }

@@ -1,0 +1,107 @@
+"""What the worker process is asked to do: one frozen value that travels as a JSON file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, is_dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from edgebuild.config import Config, DataSource, Step
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Seconds that each part of the work may take before the worker is ended."""
+
+    start: float = 300.0
+    load: float = 120.0
+    data: float = 900.0
+    measure: float = 1800.0
+    compress: float = 14400.0
+    convert: float = 1800.0
+
+
+@dataclass(frozen=True)
+class Job:
+    """Everything the worker needs to know; paths are absolute.
+
+    Attributes:
+        out: an existing folder that the worker may fill: ``model.tflite``, ``converted.json``,
+            ``evaluation_inputs.npy``, ``evaluation_labels.npy``, ``files_read.json``, ``worker.log``.
+        task: ``convert`` goes from model file to .tflite; ``data`` only reads the evaluation data, for a model
+            that is a .tflite already, and needs no TensorFlow.
+        io: element type of the border of the .tflite: ``int8`` or ``float32``.
+        evaluation_samples: accuracy is measured on the first so many samples, here and on the device.
+        calibration_samples: at most so many, spread evenly over the calibration data, feed the quantizer.
+        input_shape: shape that the .tflite takes, with batch 1; for ``data``.
+        threads: how many TensorFlow computes with.  Results depend on it, so it is not the machine's number of cores.
+    """
+
+    model: Path
+    out: Path
+    task: Literal["convert", "data"] = "convert"
+    steps: tuple[Step, ...] = ()
+    precision: str = "int8"
+    io: str = "int8"
+    calibration: DataSource | None = None
+    evaluation: DataSource | None = None
+    training: DataSource | None = None
+    evaluation_samples: int = 500
+    calibration_samples: int = 500
+    input_shape: tuple[int, ...] | None = None
+    seed: int = 1
+    threads: int = 2
+    allow_unsafe_model: bool = False
+    limits: Limits = Limits()
+
+    @classmethod
+    def of(cls, config: Config, *, io: str, out: Path) -> Job:
+        """The job that ``config`` asks for, with the border ``io`` that configuration and target agreed on."""
+        return cls(
+            model=config.model,
+            out=out,
+            steps=config.steps,
+            precision=config.precision,
+            io=io,
+            calibration=config.calibration,
+            evaluation=config.evaluation,
+            training=config.training,
+            evaluation_samples=config.evaluation_samples,
+            seed=config.seed,
+            allow_unsafe_model=config.allow_unsafe_model,
+        )
+
+    def to_json(self) -> str:
+        """The job as JSON; :meth:`from_json` is its inverse."""
+        return json.dumps(self, default=_plain, indent=1)
+
+    @classmethod
+    def from_json(cls, text: str) -> Job:
+        """The job that :meth:`to_json` wrote."""
+        values: dict[str, Any] = json.loads(text)
+        for key in ("model", "out"):
+            values[key] = Path(values[key])
+        for key in ("calibration", "evaluation", "training"):
+            values[key] = _source(values[key])
+        values["steps"] = tuple(Step(**step) for step in values["steps"])
+        if values["input_shape"] is not None:
+            values["input_shape"] = tuple(values["input_shape"])
+        values["limits"] = Limits(**values["limits"])
+        return cls(**values)
+
+
+def _plain(value: object) -> object:
+    """What json does not know: our values, paths, read-only mappings."""
+    if is_dataclass(value):
+        return {field.name: getattr(value, field.name) for field in fields(value)}
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise TypeError(f"{value!r} cannot be part of a job")
+
+
+def _source(values: Mapping[str, Any] | None) -> DataSource | None:
+    return None if values is None else DataSource(**{**values, "path": Path(values["path"])})

@@ -1,0 +1,242 @@
+"""What the worker process does, in order: look, load, read data, compress, convert, write down.  Child only.
+
+The imports say which parts need numpy; TensorFlow is imported by the functions that are called from the stage
+``start`` on, never before the model file has been vetted.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from edgebuild import compress, convert, loaders
+from edgebuild.errors import EdgebuildError, UsageError
+from edgebuild.worker.events import Progress
+from edgebuild.worker.job import Job
+
+Report = Callable[[Progress, float | None], None]
+
+
+class Clock:
+    """Announces stages and measures how long each took (``seconds``)."""
+
+    def __init__(self, report: Report) -> None:
+        self._report = report
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def stage(self, name: str, text: str, limit: float) -> Iterator[Callable[[float], None]]:
+        """Within it, call the given function with the fraction that is done."""
+        self._report(Progress(name, text), limit)
+        began, last = time.monotonic(), 0.0
+
+        def progress(fraction: float) -> None:
+            nonlocal last
+            if fraction - last >= 0.01 or fraction >= 1:  # a line for each sample would cost more than the sample
+                last = fraction
+                self._report(Progress(name, text, min(fraction, 1.0)), None)
+
+        yield progress
+        self.seconds[name] = round(self.seconds.get(name, 0.0) + time.monotonic() - began, 3)
+
+
+def run(job: Job, report: Report) -> None:
+    """Do ``job`` and leave its files in ``job.out``.
+
+    Raises:
+        EdgebuildError: whatever went wrong, as one of its subclasses.
+    """
+    clock = Clock(report)
+    if job.task == "data":
+        assert job.input_shape is not None, "a data job states the shape"
+        _read_evaluation(job, clock, job.input_shape, "float32")
+    else:
+        _convert(job, clock)
+    if any(source is not None and source.kind == "python" for source in (job.calibration, job.evaluation, job.training)):
+        from edgebuild.worker import reads
+
+        (job.out / "files_read.json").write_text(json.dumps(reads.digests(), indent=1) + "\n")
+
+
+def _convert(job: Job, clock: Clock) -> None:
+    limits = job.limits
+    with clock.stage("inspect", "reading the model", limits.load):
+        precision, techniques = _check(job)
+        loader = loaders.find(loaders.recognise(job.model))
+        loader.inspect(job.model, allow_unsafe=job.allow_unsafe_model)
+    with clock.stage("start", "starting TensorFlow", limits.start):
+        _start(job)
+    with clock.stage("load", "loading the model", limits.load):
+        model = loader.load(job.model, allow_unsafe=job.allow_unsafe_model)
+        if job.steps:
+            model = loaders.for_compression(model, job.model)
+    if len(model.inputs) != 1 and (precision.calibrates or job.evaluation or job.training):
+        raise UsageError(
+            str(job.model),
+            f"the model has {len(model.inputs)} inputs; data can be given for models with one",
+            'join the inputs into one in the model, or convert without data (precision = "float32")',
+        )
+    shape, dtype = model.inputs[0].shape, model.inputs[0].dtype
+    evaluation = _read_evaluation(job, clock, shape, dtype)
+    calibration = training = None
+    from edgebuild.worker import samples
+    from edgebuild.worker.accuracy import accuracy, size
+
+    with clock.stage("data", "reading calibration and training data", limits.data):
+        if job.calibration is not None and precision.calibrates:
+            calibration = samples.spread(
+                samples.read(job.calibration, "calibration", shape, dtype).x, job.calibration_samples
+            )
+        if any(technique.trains for technique, _ in techniques):
+            training = _training(job, samples, shape, dtype)
+
+    def measure(loaded: loaders.Loaded) -> float | None:
+        with clock.stage("measure", "measuring accuracy", limits.measure) as progress:
+            return accuracy(loaded.call, loaded.batch, evaluation, progress)
+
+    float_accuracy = measure(model)
+    steps: list[dict[str, Any]] = []
+    before = {**size(model.model), "accuracy": float_accuracy} if techniques else {}
+    for step, (technique, settings) in zip(job.steps, techniques, strict=True):
+        technique.check(model.model, settings)
+        _seed(job)
+        with clock.stage(step.technique, f"compressing: {step.technique}", limits.compress) as progress:
+            smaller = technique.apply(model.model, training if technique.trains else None, settings, progress)
+        model = loaders.of_tf_keras(smaller, job.model)
+        after = {**size(smaller), "accuracy": measure(model)}
+        steps.append({"technique": step.technique, "settings": asdict(settings), "before": before, "after": after})
+        before = after
+
+    with clock.stage("convert", f"converting to {job.precision}", limits.convert) as progress:
+        _seed(job)
+        content = precision.convert(
+            convert.Source(
+                place=str(job.model),
+                name=model.name,
+                call=model.call,
+                inputs=tuple(convert.Port(entry.name, entry.shape, entry.dtype) for entry in model.inputs),
+                layers=model.layers,
+                variables=model.variables,
+            ),
+            calibration,
+            job.io,
+            progress,
+        )
+        (job.out / "model.tflite").write_bytes(content)
+    _write_down(job, float_accuracy, steps, clock.seconds)
+
+
+def _check(job: Job) -> tuple[convert.Precision, list[tuple[compress.Technique[Any], Any]]]:
+    """Everything that can be refused before the model is opened."""
+    if job.precision not in convert.names():
+        raise UsageError(
+            f"precision {job.precision!r}", "there is no such precision", f"use one of {', '.join(convert.names())}"
+        )
+    precision = convert.find(job.precision)
+    if job.io not in precision.borders:
+        raise UsageError(
+            f"precision {job.precision!r}",
+            f"its inputs and outputs cannot be {job.io}",
+            f"use io = {' or '.join(precision.borders)}",
+        )
+    techniques = [
+        (compress.find(step.technique), compress.settings(step.technique, step.settings)) for step in job.steps
+    ]
+    if precision.calibrates and job.calibration is None:
+        raise UsageError(
+            "calibration data",
+            f"precision {job.precision!r} needs samples to find the range of every activation, and none are given",
+            "set data.calibration to a .npz file, a folder of .npy or file.py:function with 100 to 500 real samples",
+        )
+    for step, (technique, _) in zip(job.steps, techniques, strict=True):
+        if technique.trains and job.training is None:
+            raise UsageError(
+                "training data",
+                f"compression step {step.technique!r} fine-tunes the model, and no training data is given",
+                "set data.training to a .npz file, a folder of .npy or file.py:function with samples and labels",
+            )
+    return precision, techniques
+
+
+def _start(job: Job) -> None:
+    """Import TensorFlow and fix what its results depend on: threads and order of work."""
+    tensorflow = loaders.require("tensorflow")
+    if job.steps:
+        loaders.require("tf_keras")
+        loaders.require("tensorflow_model_optimization")
+    tensorflow.config.threading.set_intra_op_parallelism_threads(job.threads)
+    tensorflow.config.threading.set_inter_op_parallelism_threads(1)
+    tensorflow.config.experimental.enable_op_determinism()
+
+
+def _seed(job: Job) -> None:
+    """Restart everything random, so that a stage's result does not depend on what ran before it."""
+    for name in ("keras", "tf_keras"):
+        if name in sys.modules:
+            sys.modules[name].utils.set_random_seed(job.seed)
+
+
+def _training(job: Job, samples: Any, shape: tuple[int, ...], dtype: str) -> compress.Training:
+    assert job.training is not None, "checked before the model was opened"
+    read = samples.read(job.training, "training", shape, dtype)
+    if read.y is None:
+        raise UsageError(
+            read.place,
+            "the training data has no labels",
+            "give y as well: numpy.savez(path, x=…, y=…) or return (x, y)",
+        )
+    return compress.Training(read.x, read.y, read.place, job.seed)
+
+
+def _read_evaluation(job: Job, clock: Clock, shape: tuple[int, ...], dtype: str) -> Any:
+    """The first ``job.evaluation_samples`` samples, written down for the device half as well; None without."""
+    if job.evaluation is None:
+        return None
+    import numpy as np
+
+    from edgebuild.worker import samples
+
+    with clock.stage("data", "reading evaluation data", job.limits.data):
+        read = samples.read(job.evaluation, "evaluation", shape, dtype)
+        count = job.evaluation_samples
+        kept = samples.Samples(read.x[:count], None if read.y is None else read.y[:count], read.place)
+        np.save(job.out / "evaluation_inputs.npy", kept.x)
+        if kept.y is not None:
+            np.save(job.out / "evaluation_labels.npy", kept.y)
+    return kept
+
+
+_PACKAGES = {
+    "tensorflow": "tensorflow",
+    "keras": "keras",
+    "tf_keras": "tf_keras",
+    "tensorflow_model_optimization": "tensorflow-model-optimization",
+    "numpy": "numpy",
+}
+
+
+def _write_down(job: Job, float_accuracy: float | None, steps: list[dict[str, Any]], seconds: dict[str, float]) -> None:
+    tools = {package: metadata.version(package) for module, package in _PACKAGES.items() if module in sys.modules}
+    text = json.dumps(
+        {"float_accuracy": float_accuracy, "compression": steps, "seconds": seconds, "tools": tools}, indent=1
+    )
+    Path(job.out / "converted.json").write_text(text + "\n")
+
+
+def failure(error: BaseException) -> EdgebuildError:
+    """``error`` as the parent shall see it; what is not ours is a bug of ours."""
+    from edgebuild.errors import ToolError
+
+    if isinstance(error, EdgebuildError):
+        return error
+    if isinstance(error, MemoryError):
+        return ToolError("the worker process", "ran out of memory", "give it more memory, or fewer samples")
+    words = f"{type(error).__name__}: {error}".splitlines()[0][:300]
+    return EdgebuildError("the worker process", f"failed unexpectedly with {words}", "")
