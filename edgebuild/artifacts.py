@@ -20,8 +20,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Move:
-    """Copy ``bytes`` within the arena before a node runs (``memmove``)."""
+    """Copy a buffer within the arena before a node runs; source and destination may overlap.
 
+    Attributes:
+        tensors: what lies in the buffer: a tensor and its aliases.
+    """
+
+    tensors: tuple[int, ...]
     source: int
     destination: int
     bytes: int
@@ -33,9 +38,9 @@ class Plan:
 
     Attributes:
         arena_bytes: size of the arena.
-        offsets: byte offset of each run-time tensor, by tensor index, while its maker runs.
+        offsets: byte offset of each run-time tensor, by tensor index, when it is made.
         scratch: byte offset of each node's scratch buffer, by node index.
-        moves: copies that precede a node, by node index; they change the offsets of what they move.
+        moves: copies that precede a node, in order, by node index.
         lower_bound: bytes that no plan of this order can go below.
         algorithm: plugin in ``edgebuild.planner`` that made it.
     """
@@ -46,6 +51,20 @@ class Plan:
     moves: Mapping[int, tuple[Move, ...]]
     lower_bound: int
     algorithm: str
+
+    def offset(self, tensor: int, node: int) -> int:
+        """Where ``tensor`` lies while ``node`` runs: where it was made, or where it was moved since."""
+        at = self.offsets[tensor]
+        for number in sorted(n for n in self.moves if n <= node):
+            for move in self.moves[number]:
+                if tensor in move.tensors and move.source == at:
+                    at = move.destination
+        return at
+
+    @property
+    def moved_bytes(self) -> int:
+        """Bytes copied in one inference."""
+        return sum(move.bytes for moves in self.moves.values() for move in moves)
 
 
 @dataclass(frozen=True)

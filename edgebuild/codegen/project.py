@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -112,7 +112,7 @@ class _Writer:
         tensor = self.graph.tensors[index]
         if tensor.data is not None:
             return self._constant(f"{number}_operand_{index}", tensor.data)
-        at = f"memory + {self.plan.offsets[index]}"
+        at = f"memory + {self.plan.offset(index, number)}"
         if tensor.dtype.c == "int8_t":
             return at
         return f"({'' if writable else 'const '}{tensor.dtype.c} *)(void *)({at})"
@@ -135,6 +135,7 @@ def generate(graph: Graph, plan: Plan, selection: Selection) -> Sources:
         "functions": sorted(writer.functions.values(), key=lambda f: f.name),
         "constants": [(name, filters.c_type(a), a.size, filters.rows(a)) for name, a in writer.constants.values()],
         "summary": tuple(summary(graph)),
+        "moves": plan.moves,
     }
     name = graph.name
     templates: Mapping[str, str] = {
@@ -152,8 +153,16 @@ def generate(graph: Graph, plan: Plan, selection: Selection) -> Sources:
         files=files,
         units=tuple(sorted(path for path in templates if path.endswith(".c"))),
         weights_unit=f"{name}_weights.c",
-        steps=tuple(Step(layer.node, layer.op, layer.name, layer.function) for layer in layers),
+        steps=tuple(_steps(graph, plan, layers)),
     )
+
+
+def _steps(graph: Graph, plan: Plan, layers: Sequence[Layer]) -> Iterator[Step]:
+    """The calls of the inference function, in order."""
+    for layer in layers:
+        for _ in plan.moves.get(layer.node, ()):
+            yield Step(None, "MOVE", f"before {layer.name}", f"{graph.name}_move")
+        yield Step(layer.node, layer.op, layer.name, layer.function)
 
 
 def interface_of(graph: Graph, plan: Plan) -> Interface:
@@ -163,7 +172,7 @@ def interface_of(graph: Graph, plan: Plan) -> Interface:
         plan.arena_bytes,
         ARENA_ALIGNMENT,
         tuple(_port(graph.tensors[i], plan.offsets[i]) for i in graph.inputs),
-        tuple(_port(graph.tensors[i], plan.offsets[i]) for i in graph.outputs),
+        tuple(_port(graph.tensors[i], plan.offset(i, len(graph.nodes))) for i in graph.outputs),
     )
 
 

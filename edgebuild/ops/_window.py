@@ -9,6 +9,10 @@ from edgebuild.ir.graph import Graph, Node
 from edgebuild.ops import Rows
 
 
+EXPLICIT = "explicit_padding"
+"""Option of a node that took over a PAD: ((top, bottom), (left, right)).  TFLite's schema has no such thing."""
+
+
 @dataclass(frozen=True)
 class Window:
     """Geometry of a window over ``(height, width)``; pairs are (vertical, horizontal)."""
@@ -28,7 +32,13 @@ class Window:
         stride = (options["stride_h"], options["stride_w"])
         dilation = (options.get("dilation_h_factor", 1), options.get("dilation_w_factor", 1))
         output, before = [], []
-        for size, k, s, d in zip((height, width), kernel, stride, dilation, strict=True):
+        explicit = options.get(EXPLICIT)
+        for axis, (size, k, s, d) in enumerate(zip((height, width), kernel, stride, dilation, strict=True)):
+            if explicit is not None:
+                first, last = explicit[axis]
+                output.append(output_extent("VALID", first + size + last, k, s, d))
+                before.append(first)
+                continue
             output.append(output_extent(options["padding"], size, k, s, d))
             before.append(padding_before(size, output[-1], k, s, d))
         return cls((height, width), kernel, stride, dilation, (before[0], before[1]), (output[0], output[1]))

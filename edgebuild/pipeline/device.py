@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from edgebuild.ir.graph import Graph
     from edgebuild.pipeline.model import Model
 
-PASSES = ("fold_constants", "drop_channels", "remove_unused")
+PASSES = ("fold_constants", "fold_pad", "drop_channels", "remove_unused")
 """Rewrites, in this order."""
 
 

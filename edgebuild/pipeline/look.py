@@ -48,6 +48,7 @@ def inspect(model: Path) -> Inspection:
 def _tflite(model: Path) -> Inspection:
     from edgebuild import frontends, kernels, ops, passes, planner
     from edgebuild.ir.graph import ABSENT, Graph, Tensor
+    from edgebuild.pipeline.device import PASSES
 
     content = model.read_bytes()
     graph = frontends.find("tflite").read(content, "model", str(model))
@@ -70,7 +71,9 @@ def _tflite(model: Path) -> Inspection:
         )
 
     def arena() -> int | None:
-        lowered: Graph = passes.find("remove_unused").run(passes.find("fold_constants").run(graph))
+        lowered: Graph = graph
+        for name in PASSES:
+            lowered = passes.find(name).run(lowered)
         if any(not ops.known(n.op) or not (ops.find(n.op).alias or ops.find(n.op).kernels) for n in lowered.nodes):
             return None
         return planner.plan(lowered, kernels.select(lowered, frozenset())).arena_bytes

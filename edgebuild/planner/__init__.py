@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from edgebuild import registry
 
@@ -85,12 +85,43 @@ class Problem:
         return worst
 
 
+@dataclass(frozen=True)
+class Shift:
+    """Move buffer ``buffer`` to ``offset`` before a node."""
+
+    buffer: int
+    offset: int
+
+
+@dataclass(frozen=True)
+class Placement:
+    """An answer to a problem.
+
+    Attributes:
+        offsets: where each buffer begins when it comes into being.
+        shifts: moves before a node, in order, by node number.
+    """
+
+    offsets: tuple[int, ...]
+    shifts: Mapping[int, tuple[Shift, ...]] = field(default_factory=dict)
+
+    def peak(self, problem: Problem) -> int:
+        """Bytes that the arena must have."""
+        ends = [o + b.bytes for o, b in zip(self.offsets, problem.buffers, strict=True)]
+        ends += [s.offset + problem.buffers[s.buffer].bytes for shifts in self.shifts.values() for s in shifts]
+        return max(ends, default=0)
+
+    def moved_bytes(self, problem: Problem) -> int:
+        """Bytes copied in one inference."""
+        return sum(problem.buffers[s.buffer].bytes for shifts in self.shifts.values() for s in shifts)
+
+
 class Planner(ABC):
     """Contract of every algorithm."""
 
     @abstractmethod
-    def place(self, problem: Problem) -> tuple[int, ...]:
-        """An offset for each buffer."""
+    def place(self, problem: Problem) -> Placement:
+        """An offset for each buffer, and moves if the algorithm makes any."""
 
 
 def names() -> tuple[str, ...]:
@@ -106,9 +137,7 @@ def find(name: str) -> Planner:
 def allowed(problem: Problem, offsets: Mapping[int, int], a: int, b: int) -> bool:
     """Whether buffers ``a`` and ``b`` may lie where they lie."""
     first, second = problem.buffers[a], problem.buffers[b]
-    if not first.meets(second) or not first.bytes or not second.bytes:
-        return True
-    if offsets[a] + first.bytes <= offsets[b] or offsets[b] + second.bytes <= offsets[a]:
+    if not first.meets(second) or not first.bytes or not second.bytes or _apart(problem, offsets, a, b):
         return True
     for output, operand in ((a, b), (b, a)):
         distance = problem.distance(output, operand)
@@ -117,13 +146,34 @@ def allowed(problem: Problem, offsets: Mapping[int, int], a: int, b: int) -> boo
     return False
 
 
-def violations(problem: Problem, offsets: tuple[int, ...]) -> Iterator[tuple[int, int]]:
-    """Pairs of buffers that would destroy each other's bytes."""
-    places = dict(enumerate(offsets))
-    for a in range(len(offsets)):
-        for b in range(a):
-            if not allowed(problem, places, a, b):
-                yield b, a
+def violations(problem: Problem, placement: Placement) -> Iterator[str]:
+    """What would destroy bytes that are still needed, in words; nothing when the placement is right.
+
+    Every node is gone through with the buffers where they lie then, so moves are checked too: a
+    move's destination must be free of everything but the moved buffer itself.
+    """
+    places: dict[int, int] = {}
+    for node in range(-1, problem.nodes + 1):
+        places = {i: o for i, o in places.items() if problem.buffers[i].last >= node}
+        for shift in placement.shifts.get(node, ()):
+            places[shift.buffer] = shift.offset
+            for other in places:
+                if other != shift.buffer and not _apart(problem, places, shift.buffer, other):
+                    yield f"node {node}: buffer {shift.buffer} is moved over buffer {other}"
+        for number, buffer in enumerate(problem.buffers):
+            if buffer.first == node:
+                places[number] = placement.offsets[number]
+        for a in places:
+            for b in places:
+                born = node in (problem.buffers[a].first, problem.buffers[b].first)
+                if a < b and born and not allowed(problem, places, a, b):
+                    yield f"node {node}: buffers {a} and {b} destroy each other"
+
+
+def _apart(problem: Problem, offsets: Mapping[int, int], a: int, b: int) -> bool:
+    return (
+        offsets[a] + problem.buffers[a].bytes <= offsets[b] or offsets[b] + problem.buffers[b].bytes <= offsets[a]
+    )
 
 
 from edgebuild.planner._lifetimes import plan, problem_of  # noqa: E402
@@ -133,8 +183,10 @@ __all__ = [
     "ALIGNMENT",
     "Buffer",
     "Overlap",
+    "Placement",
     "Planner",
     "Problem",
+    "Shift",
     "allowed",
     "find",
     "names",

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from edgebuild import ops
-from edgebuild.artifacts import Plan
+from edgebuild.artifacts import Move, Plan
 from edgebuild.ir.graph import ABSENT, Graph
 from edgebuild.kernels import Selection
-from edgebuild.planner import ALIGNMENT, Buffer, Overlap, Problem, find, violations
+from edgebuild.planner import ALIGNMENT, Buffer, Overlap, Placement, Problem, find, violations
 from edgebuild.planner._overlap import forward_distance
 
 
@@ -71,22 +71,45 @@ def _up(bytes_: int) -> int:
     return -(-bytes_ // ALIGNMENT) * ALIGNMENT
 
 
-def plan(graph: Graph, selection: Selection, algorithm: str = "greedy") -> Plan:
-    """Place every run-time tensor of ``graph``.
+MOST_MOVED = 0.05
+"""Copied bytes for each predicted instruction of the model beyond which moves are not worth their RAM."""
+
+
+def plan(graph: Graph, selection: Selection) -> Plan:
+    """Place every run-time tensor of ``graph``: with moves where they save RAM and cost little.
 
     Raises:
-        AssertionError: the algorithm's answer breaks the problem's constraints: a bug, never shipped.
+        AssertionError: an algorithm's answer breaks the problem's constraints: a bug, never shipped.
     """
     problem = problem_of(graph, selection)
-    offsets = find(algorithm).place(problem)
-    broken = list(violations(problem, offsets))
-    assert not broken, f"{algorithm} placed buffers over each other: {broken}"
-    arena = max((o + b.bytes for o, b in zip(offsets, problem.buffers, strict=True)), default=0)
+    best, name = find("greedy").place(problem), "greedy"
+    bound = problem.lower_bound()
+    if best.peak(problem) > bound:
+        moving = find("moving").place(problem)
+        work = sum(k.instructions(n, graph) for k, n in zip(selection, graph.nodes, strict=True) if k is not None)
+        if moving.peak(problem) < best.peak(problem) and moving.moved_bytes(problem) <= MOST_MOVED * work:
+            best, name = moving, "moving"
+    broken = list(violations(problem, best))
+    assert not broken, f"{name} planner: {broken}"
+    return _plan(problem, best, name, bound)
+
+
+def _plan(problem: Problem, placement: Placement, name: str, bound: int) -> Plan:
+    buffers, moves = problem.buffers, {}
+    at = list(placement.offsets)
+    for node in sorted(placement.shifts):
+        made = []
+        for shift in placement.shifts[node]:
+            buffer = buffers[shift.buffer]
+            made.append(Move(buffer.tensors, at[shift.buffer], shift.offset, buffer.bytes))
+            at[shift.buffer] = shift.offset
+        moves[node] = tuple(made)
+    pairs = list(zip(placement.offsets, buffers, strict=True))
     return Plan(
-        arena_bytes=max(arena, ALIGNMENT),
-        offsets={t: o for o, b in zip(offsets, problem.buffers, strict=True) for t in b.tensors},
-        scratch={b.scratch_of: o for o, b in zip(offsets, problem.buffers, strict=True) if b.scratch_of is not None},
-        moves={},
-        lower_bound=problem.lower_bound(),
-        algorithm=algorithm,
+        arena_bytes=max(placement.peak(problem), ALIGNMENT),
+        offsets={t: o for o, b in pairs for t in b.tensors},
+        scratch={b.scratch_of: o for o, b in pairs if b.scratch_of is not None},
+        moves=moves,
+        lower_bound=bound,
+        algorithm=name,
     )

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from edgebuild.planner import Planner, Problem, allowed
+from edgebuild.planner import Placement, Planner, Problem, allowed
 
 
 class Greedy(Planner):
     """By size it is optimal on most networks without overlap; by time it follows chains that overlap."""
 
-    def place(self, problem: Problem) -> tuple[int, ...]:
-        best: tuple[int, ...] | None = None
+    def place(self, problem: Problem) -> Placement:
+        best: Placement | None = None
         bound = problem.lower_bound()
         for order in _orders(problem):
-            offsets = _place(problem, order)
-            if best is None or _peak(problem, offsets) < _peak(problem, best):
-                best = offsets
-            if _peak(problem, best) <= bound:
+            found = Placement(_place(problem, order))
+            if best is None or found.peak(problem) < best.peak(problem):
+                best = found
+            if best.peak(problem) <= bound:
                 break
         assert best is not None
         return best
@@ -60,6 +60,3 @@ def _candidates(problem: Problem, placed: dict[int, int], index: int) -> set[int
             offsets.add(at + farther)
     return {o for o in offsets if o >= 0}
 
-
-def _peak(problem: Problem, offsets: tuple[int, ...]) -> int:
-    return max((o + b.bytes for o, b in zip(offsets, problem.buffers, strict=True)), default=0)

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgebuild import planner
-from edgebuild.planner import Buffer, Overlap, Problem
+from edgebuild.planner import Buffer, Overlap, Placement, Problem
 
 
 @st.composite
@@ -30,33 +30,54 @@ def problems(draw) -> Problem:
     return Problem(tuple(buffers), tuple(overlaps), nodes)
 
 
-def destroyed(problem: Problem, offsets) -> list[tuple[int, int]]:
-    """The oracle: a byte map.  Overlapping pairs are only allowed at their distance."""
-    broken = []
+def destroyed(problem: Problem, placement: Placement) -> bool:
+    """The oracle: a byte map that is written and read node by node, by someone who knows only the rules.
+
+    Each byte holds (buffer, index).  An output that overlaps its operand writes at its distance behind
+    what has been read, so what is overwritten there is allowed to be lost.
+    """
+    size = placement.peak(problem)
+    memory: list[tuple[int, int] | None] = [None] * size
+    at: dict[int, int] = {}
     distance = {(o.output, o.operand): o.distance for o in problem.overlaps}
-    for a, one in enumerate(problem.buffers):
-        for b, other in enumerate(problem.buffers[:a]):
-            alive = set(range(one.first, one.last + 1)) & set(range(other.first, other.last + 1))
-            shared = set(range(offsets[a], offsets[a] + one.bytes)) & set(range(offsets[b], offsets[b] + other.bytes))
-            if alive and shared and not ((a, b) in distance and offsets[b] - offsets[a] >= distance[a, b]):
-                broken.append((b, a))
-    return broken
+    for node in range(-1, problem.nodes + 1):
+        for shift in placement.shifts.get(node, ()):
+            length = problem.buffers[shift.buffer].bytes
+            content = memory[at[shift.buffer] : at[shift.buffer] + length]
+            memory[shift.offset : shift.offset + length] = content
+            at[shift.buffer] = shift.offset
+        for number, buffer in enumerate(problem.buffers):
+            if buffer.first == node:
+                at[number] = placement.offsets[number]
+                memory[at[number] : at[number] + buffer.bytes] = [(number, i) for i in range(buffer.bytes)]
+        for number, buffer in enumerate(problem.buffers):
+            if not buffer.first <= node <= buffer.last:
+                continue
+            found = memory[at[number] : at[number] + buffer.bytes]
+            for i, cell in enumerate(found):
+                if cell == (number, i):
+                    continue
+                thief = cell[0] if cell else -1
+                legal = problem.buffers[thief].first == node == buffer.last and (thief, number) in distance
+                if not legal or at[number] - at[thief] < distance[thief, number]:
+                    return True
+    return False
 
 
 @pytest.mark.parametrize("name", planner.names())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(problem=problems())
 def test_no_byte_is_lost_and_the_bound_holds(name, problem):
-    offsets = planner.find(name).place(problem)
-    assert destroyed(problem, offsets) == []
-    assert list(planner.violations(problem, offsets)) == []
-    peak = max(o + b.bytes for o, b in zip(offsets, problem.buffers, strict=True))
-    assert peak >= problem.lower_bound()
-    assert peak <= sum(b.bytes for b in problem.buffers)
+    placement = planner.find(name).place(problem)
+    assert not destroyed(problem, placement)
+    assert list(planner.violations(problem, placement)) == []
+    assert placement.peak(problem) >= problem.lower_bound()
+    if name == "greedy":
+        assert placement.peak(problem) <= sum(b.bytes for b in problem.buffers)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(problem=problems(), data=st.data())
 def test_the_checker_sees_what_the_byte_map_sees(problem, data):
-    offsets = tuple(4 * data.draw(st.integers(0, 30)) for _ in problem.buffers)
-    assert sorted(planner.violations(problem, offsets)) == sorted(destroyed(problem, offsets))
+    placement = Placement(tuple(4 * data.draw(st.integers(0, 30)) for _ in problem.buffers))
+    assert bool(list(planner.violations(problem, placement))) == destroyed(problem, placement)
