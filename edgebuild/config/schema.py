@@ -102,6 +102,15 @@ KEYS: tuple[Key, ...] = (
         "1",
     ),
     Key(
+        ("memory",),
+        "memory",
+        Choice(("balanced", "least", "fastest")),
+        "How far RAM is saved: least takes every way (moves between operators, streams of rows), fastest none that "
+        "costs instructions, balanced those that save much and cost little.",
+        '"balanced"',
+        per_target=True,
+    ),
+    Key(
         ("model", "path"),
         "model",
         File(),

@@ -64,6 +64,7 @@ class Config:
         final_softmax: False cuts a SOFTMAX at the end; the class with the largest logit is the same.
         evaluation_samples: how many samples of the evaluation data run on the emulated core.
         vectors: how many random inputs are compared byte by byte, besides.
+        memory: how far RAM is saved: ``least``, ``balanced`` or ``fastest``.
         timeout: seconds that the emulator may take, or None for an estimate from the model's size.
         seed: of everything random in the model half.
         file: the edgebuild.toml, or None.
@@ -84,6 +85,7 @@ class Config:
     evaluation_samples: int = 500
     vectors: int = 4
     timeout: int | None = None
+    memory: Literal["least", "balanced", "fastest"] = "balanced"
     budget: Budget = Budget()
     gates: Gates = Gates()
     packages: tuple[str, ...] | None = None

@@ -71,3 +71,37 @@ def choose(node: Node, graph: Graph, features: frozenset[str]) -> Kernel:
     if not found:
         raise LookupError(node.op)
     return min(found, key=lambda kernel: kernel.instructions(node, graph))
+
+
+from edgebuild.kernels._parts import Part, divisible, part, sums  # noqa: E402
+
+
+def for_part(rows: Part, preferred: Kernel | None) -> Kernel:
+    """The kernel for a part of a node: the node's own where it is exact for the part too, else a portable one.
+
+    Raises:
+        LookupError: the operator has none that is.
+    """
+    if preferred is not None and preferred.exact(rows.node, rows.graph):
+        return preferred
+    for kernel in ops.find(rows.node.op).kernels:
+        if kernel.exact(rows.node, rows.graph):
+            return kernel
+    raise LookupError(rows.node.op)
+
+
+__all__ = [
+    "Part",
+    "Selection",
+    "Variant",
+    "candidates",
+    "choose",
+    "divisible",
+    "find",
+    "for_part",
+    "names",
+    "of",
+    "part",
+    "select",
+    "sums",
+]

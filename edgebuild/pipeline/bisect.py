@@ -52,7 +52,7 @@ def _is_right(graph: Graph, last: int, row: np.ndarray, known: dict[int, np.ndar
     outputs = graph.nodes[last].outputs
     part = replace(graph, nodes=graph.nodes[: last + 1], outputs=outputs)
     selection = kernels.select(part, request.profile.cpu.features)
-    sources = generate(part, planner.plan(part, selection), selection)
+    sources = generate(part, planner.plan(part, selection, "fastest"), selection)
     with tempfile.TemporaryDirectory(prefix="edgebuild-bisect-") as name:
         folder = Path(name)
         library = toolchains.build_library(request.profile, sources, folder)

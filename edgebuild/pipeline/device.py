@@ -68,7 +68,7 @@ def lower(graph: Graph, request: Request) -> Lowered:
     ops.check(graph, request.profile.operators, request.profile.name)
     budget.check_constants(graph, request.profile, request.config.budget)
     selection = kernels.select(graph, request.profile.cpu.features)
-    plan = planner.plan(graph, selection)
+    plan = planner.plan(graph, selection, request.config.memory)
     budget.check_arena(graph, plan, request.profile, request.config.budget)
     return Lowered(graph, selection, plan)
 
@@ -139,9 +139,18 @@ def expect(sources: Sources, model: Model, request: Request, stages: Stages) -> 
 
 
 def prove(
-    sources: Sources, image: Image, asked: tuple[Vectors, int], model: Model, request: Request, stages: Stages
+    sources: Sources,
+    image: Image,
+    asked: tuple[Vectors, int],
+    model: Model,
+    request: Request,
+    stages: Stages,
+    beside: str = "",
 ) -> Proof:
     """Run the program in the emulator and compare every byte.
+
+    Args:
+        beside: hash of what takes part in the run besides the program, in the image's folder.
 
     Raises:
         ToolError: the emulator is missing or hangs.
@@ -150,7 +159,7 @@ def prove(
     inputs, random = asked
     profile = request.profile
     fed = cache.digest(inputs.inputs.tobytes())
-    key = cache.key(own_digest(), cache.file_digest(image.elf), fed, identity(request))
+    key = cache.key(own_digest(), cache.file_digest(image.elf), fed, identity(request), beside)
     macs = total_macs(model.graph)
     # QEMU executes tens of millions of instructions a second at the least, on a machine that does other work too
     limit = request.config.timeout or 120 + len(inputs.inputs) * (macs * 60 + 1_000_000) / 20e6

@@ -271,7 +271,7 @@ def _pack(request: Request, lowered: Lowered, product: Product, report: Report) 
 
     files: list[SourceFile] = [f for name in request.packages for f in packagers.find(name).pack(product)]
     files += fragment(request, product.render)
-    problem = planner.problem_of(lowered.graph, lowered.selection)
+    problem = planner.problem_of(lowered.graph, lowered.selection, lowered.plan.segments)
     picture = planner.svg(lowered.graph, problem, lowered.plan)
     shown = report.with_files(_listed(files)).as_json()
     page = html.render(shown, request.config.name, request.profile.title, picture)

@@ -171,17 +171,16 @@ def violations(problem: Problem, placement: Placement) -> Iterator[str]:
 
 
 def _apart(problem: Problem, offsets: Mapping[int, int], a: int, b: int) -> bool:
-    return (
-        offsets[a] + problem.buffers[a].bytes <= offsets[b] or offsets[b] + problem.buffers[b].bytes <= offsets[a]
-    )
+    return offsets[a] + problem.buffers[a].bytes <= offsets[b] or offsets[b] + problem.buffers[b].bytes <= offsets[a]
 
 
-from edgebuild.planner._lifetimes import plan, problem_of  # noqa: E402
+from edgebuild.planner._lifetimes import Memory, plan, problem_of, times  # noqa: E402
 from edgebuild.planner._picture import svg, text  # noqa: E402
 
 __all__ = [
     "ALIGNMENT",
     "Buffer",
+    "Memory",
     "Overlap",
     "Placement",
     "Planner",
@@ -194,5 +193,6 @@ __all__ = [
     "problem_of",
     "svg",
     "text",
+    "times",
     "violations",
 ]

@@ -59,4 +59,3 @@ def _candidates(problem: Problem, placed: dict[int, int], index: int) -> set[int
         if farther is not None:
             offsets.add(at + farther)
     return {o for o in offsets if o >= 0}
-

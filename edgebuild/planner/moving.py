@@ -80,7 +80,9 @@ class _Walk:
         _, operand, output = self._partner(born, set(self.places))
         pivot = self.places[operand] if operand is not None else self.arena
         below = sorted((i for i in self.places if i != operand and self.places[i] < pivot), key=self.places.__getitem__)
-        above = sorted((i for i in self.places if i != operand and self.places[i] >= pivot), key=self.places.__getitem__)
+        above = sorted(
+            (i for i in self.places if i != operand and self.places[i] >= pivot), key=self.places.__getitem__
+        )
         moves: list[Shift] = []
         bottom = 0
         for index in below:

@@ -1,0 +1,122 @@
+"""Turns nodes into calls, and collects the functions and constants that they need."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from edgebuild import ops
+from edgebuild.artifacts import Plan
+from edgebuild.codegen import filters
+from edgebuild.codegen.environment import render
+from edgebuild.ir.graph import Graph
+from edgebuild.kernels import Selection
+
+
+@dataclass(frozen=True)
+class Function:
+    """A kernel as one C function: several layers of one kind share it."""
+
+    name: str
+    template: str
+    text: str
+    prototype: str
+    fields: tuple[tuple[str, str], ...]
+    """(name, C type) of the layer's struct, in order."""
+    includes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One call in the inference function.
+
+    Attributes:
+        arguments: C expressions, the layer's struct first.
+        fields: (name, C expression) of the struct's fields, in order.
+    """
+
+    node: int
+    op: str
+    name: str
+    function: str
+    arguments: tuple[str, ...]
+    fields: tuple[tuple[str, str], ...]
+
+
+@dataclass
+class Writer:
+    """Collects functions and constants while the layers are written."""
+
+    graph: Graph
+    plan: Plan
+    selection: Selection
+    functions: dict[str, Function] = field(default_factory=dict)
+    constants: dict[tuple[str, bytes], tuple[str, np.ndarray]] = field(default_factory=dict)
+
+    def layer(self, number: int) -> Layer:
+        """The call of a whole node."""
+        node = self.graph.nodes[number]
+        kernel = self.selection[number]
+        assert kernel is not None
+        call = kernel.context(node, self.graph)
+        function, values = self.function(kernel, call), self.values(number, call)
+        operands = [self.pointer(i, number, writable=False) for i in call.operands]
+        if kernel.gather:
+            operands = [f"(const int8_t *const[]){{{', '.join(operands)}}}"]
+        output = self.pointer(node.outputs[0], number, writable=True)
+        arguments = [f"&{self.graph.name}_layer_{number}", *operands, output]
+        if number in self.plan.scratch:
+            arguments.append(f"memory + {self.plan.scratch[number]}")
+        return Layer(
+            number,
+            ops.tflite_name(node),
+            node.name,
+            function.name,
+            tuple(arguments),
+            values,
+        )
+
+    def values(self, number: int, call: ops.Call) -> tuple[tuple[str, str], ...]:
+        """(name, C expression) of a layer struct's fields; arrays become constants of node ``number``."""
+        values = [(name, filters.literal(value)) for name, value in call.scalars.items()]
+        values += [(name, self._constant(f"{number}_{name}", a)) for name, a in call.arrays.items()]
+        return tuple(values)
+
+    def function(self, kernel: ops.Kernel, call: ops.Call) -> Function:
+        """The C function of ``kernel`` for the shape class of ``call``."""
+        stem = kernel.template.removesuffix(".c.j2")
+        folder, _, variant = stem.partition("/")
+        name = f"{self.graph.name}_{folder}" + ("" if variant == "portable" else f"_{variant}")
+        name += "".join(f"_{key}{value}" for key, value in call.shape.items())
+        fields = [(n, "float" if isinstance(v, float) else "int32_t") for n, v in call.scalars.items()]
+        fields += [(n, f"const {filters.c_type(a)} *") for n, a in call.arrays.items()]
+        if name in self.functions:
+            assert self.functions[name].fields == tuple(fields), f"{name}: layers disagree about the struct"
+            return self.functions[name]
+        names = {"prefix": self.graph.name, "function": name, "layer": f"struct {name}_layer"}
+        text = render(f"kernels/{kernel.template}", **names, **call.shape)
+        prototype = re.search(rf"^void {name}\([^)]*\)", text, re.MULTILINE)
+        assert prototype, f"{kernel.template} does not define void {{{{ function }}}}(…)"
+        self.functions[name] = Function(
+            name, kernel.template, text, " ".join(prototype[0].split()), tuple(fields), kernel.includes
+        )
+        return self.functions[name]
+
+    def _constant(self, label: str, array: np.ndarray) -> str:
+        """Name of a constant array; equal arrays are stored once."""
+        key = (filters.c_type(array), array.tobytes())
+        if key not in self.constants:
+            self.constants[key] = (f"{self.graph.name}_{label}", array)
+        return self.constants[key][0]
+
+    def pointer(self, index: int, number: int, *, writable: bool) -> str:
+        """C expression for tensor ``index`` while node ``number`` runs."""
+        tensor = self.graph.tensors[index]
+        if tensor.data is not None:
+            return self._constant(f"{number}_operand_{index}", tensor.data)
+        at = f"memory + {self.plan.offset(index, number)}"
+        if tensor.dtype.c == "int8_t":
+            return at
+        return f"({'' if writable else 'const '}{tensor.dtype.c} *)(void *)({at})"
