@@ -104,9 +104,10 @@ STARTUP = """
     .section .vectors, "a"
     .word stack_top
     .word reset
-    .rept 14
+    .rept 13
     .word fault
     .endr
+    .word tick
     .text
     .thumb_func
 reset:
@@ -119,8 +120,64 @@ reset:
     dsb
     isb
 #endif
+#ifdef TICKS
+    ldr r0, =0xe000e014 /* SysTick: reload, current value, then enable with interrupt and processor clock */
+    ldr r1, =TICKS
+    str r1, [r0]
+    str r1, [r0, #4]
+    ldr r0, =0xe000e010
+    movs r1, #7
+    str r1, [r0]
+#endif
     bl main
+#ifdef TICKS
+    ldr r1, =ticks
+    ldr r1, [r1]
+    cmp r1, #20
+    bhs finish
+    movs r0, #4
+#endif
     b finish
+
+    /* An interrupt may change what the hardware saves, and everything below the stack pointer. */
+    .thumb_func
+tick:
+    ldr r0, =ticks
+    ldr r1, [r0]
+    adds r1, #1
+    str r1, [r0]
+    ldr r3, =0xdeadbeef
+    mov r2, sp
+    subs r2, #128
+    movs r1, #32
+scribble:
+    stmia r2!, {r3}
+    subs r1, #1
+    bne scribble
+    mov r12, r3
+    mov r0, r3
+    mov r1, r3
+    mov r2, r3
+#if defined(__ARM_FP) || defined(__ARM_FEATURE_MVE)
+    vmov s0, r3
+    vmov s1, r3
+    vmov s2, r3
+    vmov s3, r3
+    vmov s4, r3
+    vmov s5, r3
+    vmov s6, r3
+    vmov s7, r3
+    vmov s8, r3
+    vmov s9, r3
+    vmov s10, r3
+    vmov s11, r3
+    vmov s12, r3
+    vmov s13, r3
+    vmov s14, r3
+    vmov s15, r3
+#endif
+    bx lr
+    .ltorg
     .thumb_func
 fault:
     movs r0, #99
@@ -135,6 +192,7 @@ finish:
     .bss
     .align 2
 exit_block: .space 8
+ticks: .space 4
 """
 
 SCRIPT = """
@@ -188,6 +246,8 @@ def run_on_core(entries: Sequence[Entry], folder: Path, profile, flags: Sequence
         cwd=folder,
     )
     machine = ["-M", profile.emulation.machine, "-cpu", profile.emulation.cpu, "-display", "none", "-monitor", "none"]
+    # with -icount an instruction takes 16 ns of the machine's time, so that timers tick by instructions
+    machine += ["-icount", "shift=4,sleep=off"] if any("TICKS" in flag for flag in flags) else []
     done = subprocess.run(
         ["qemu-system-arm", *machine, "-serial", "none", "-semihosting-config", "enable=on,target=native"]
         + ["-kernel", "core.elf"],
@@ -195,7 +255,8 @@ def run_on_core(entries: Sequence[Entry], folder: Path, profile, flags: Sequence
         cwd=folder,
         check=False,
     )
-    assert done.returncode == 0, {99: "a fault", 3: "a guard word was overwritten"}.get(done.returncode, done)
+    meanings = {99: "a fault", 3: "a guard word was overwritten", 4: "fewer than 20 interrupts"}
+    assert done.returncode == 0, meanings.get(done.returncode, done)
     content, at, results = (folder / "out.bin").read_bytes(), 0, []
     for one in entries:
         bytes_ = sum(p.bytes for p in one.sources.interface.outputs)

@@ -89,6 +89,21 @@ def test_kernels_of_a_core_equal_evaluate_on_the_core(core, tmp_path):
     assert wrong == []
 
 
+@pytest.mark.parametrize("core", CORES)
+def test_an_interrupt_at_any_moment_changes_nothing(core, tmp_path):
+    """A timer interrupts every few hundred instructions and scribbles over all that it may."""
+    profile = load.load(core)
+    tried = every_kernel(profile.cpu.features)
+    found = bench.run_on_core([entry for _, _, entry in tried], tmp_path, profile, ("-O2", "-DTICKS=149"))
+    numpy = oracles.find("numpy")
+    wrong = [
+        name
+        for (name, graph, entry), outputs in zip(tried, found, strict=True)
+        if not np.array_equal(outputs, numpy.run(b"", graph, entry.inputs))
+    ]
+    assert wrong == []
+
+
 @pytest.mark.parametrize("name", kernels.names())
 def test_some_case_is_exact_for_it(name):
     variant = kernels.find(name)

@@ -1,0 +1,126 @@
+"""The four MLPerf Tiny models on every core, beside TFLM with CMSIS-NN: ``make bench``.
+
+    python benchmarks/models.py [--core NAME]… [--model NAME]… [--json FILE] [--check] [--update]
+
+``--check`` compares with the stored figures (benchmarks/figures.json) and fails when one is more than 1 %
+worse; they are counted, not timed, so they are the same on every machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import sys
+import tempfile
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from tests import zoo
+
+from edgebuild import config, frontends, passes, pipeline
+from edgebuild.pipeline.device import PASSES
+
+HERE = Path(__file__).parent
+STORED = HERE / "figures.json"
+CORES = ("cortex-m0plus", "cortex-m3", "cortex-m4", "cortex-m7", "cortex-m33", "cortex-m55")
+TOLERANCE = 1.01
+FIGURES = ("instructions", "ram", "flash", "code")
+
+
+def main() -> int:
+    """Build, print, and compare when asked to."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--core", action="append", choices=CORES)
+    parser.add_argument("--model", action="append", choices=zoo.NAMES)
+    parser.add_argument("--memory", default="balanced")
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--check", action="store_true")
+    parser.add_argument("--update", action="store_true")
+    options = parser.parse_args()
+    peer = tomllib.loads((HERE / "tflm.toml").read_text())
+    found: dict[str, dict[str, dict[str, int]]] = {}
+    for core in options.core or CORES:
+        found[core] = {m: measure(m, core, options.memory) for m in options.model or zoo.NAMES}
+        show(core, found[core], peer)
+    if options.json:
+        options.json.write_text(json.dumps(found, indent=1) + "\n")
+    if options.update:
+        stored = json.loads(STORED.read_text()) if STORED.is_file() else {}
+        for core, models in found.items():
+            stored.setdefault(core, {}).update(models)
+        STORED.write_text(json.dumps(stored, indent=1, sort_keys=True) + "\n")
+    return check(found) if options.check else 0
+
+
+def measure(model: str, core: str, memory: str) -> dict[str, int]:
+    """Build ``model`` for ``core`` and prove it; what the report says."""
+    with tempfile.TemporaryDirectory() as output:
+        given: dict[str, Any] = {"model.path": str(zoo.tflite(model)), "targets": [core], "output": output}
+        given |= {"packages": ["c_library"], "memory": memory}
+        report = pipeline.build(config.load(None, given), core)
+    assert report.flash and report.ram and report.emulation
+    assert report.emulation["mismatched_bytes"] == 0
+    assert report.flash["total"] is not None and report.ram["total"] is not None
+    return {
+        "instructions": report.emulation["instructions"],
+        "ram": report.ram["total"],
+        "arena": report.ram["arena"] or 0,
+        "stack": report.ram["stack"] or 0,
+        "flash": report.flash["total"],
+        "code": report.flash["total"] - data_bytes(model),
+    }
+
+
+def data_bytes(model: str) -> int:
+    """Weights and biases of the deployed model, and 5 bytes a channel to requantize: what is not code."""
+    content = zoo.tflite(model).read_bytes()
+    graph = frontends.find("tflite").read(content, "model", model)
+    inputs, outputs = frontends.trimmed(graph, int8=True, softmax=True)
+    graph = frontends.find("tflite").read(frontends.move(content, inputs, outputs, model), "model", model)
+    for name in PASSES:
+        graph = passes.find(name).run(graph)
+    total = 0
+    for node in graph.nodes:
+        if node.op in ("conv_2d", "depthwise_conv_2d", "fully_connected"):
+            total += graph.tensor(node, 1).bytes + 9 * graph.output(node).shape[-1]
+    return total
+
+
+def show(core: str, models: dict[str, dict[str, int]], peer: dict[str, Any]) -> None:
+    """A table for one core; ratios to TFLM with CMSIS-NN, and their geometric means."""
+    print(f"\n{core}\n{'':22}{'instructions':>14}{'':7}{'RAM':>9}{'':7}{'arena':>8}{'stack':>7}{'flash':>9}{'':7}{'code':>8}")
+    ratios: dict[str, list[float]] = {"instructions": [], "ram": [], "flash": []}
+    for model, row in models.items():
+        against = {
+            "instructions": peer["instructions"][model][core],
+            "ram": peer["ram"][model],
+            "flash": peer["flash"][model],
+        }
+        share = {name: row[name] / against[name] for name in ratios}
+        for name, value in share.items():
+            ratios[name].append(value)
+        print(
+            f"{model:22}{row['instructions']:14,}{share['instructions']:7.3f}{row['ram']:9,}{share['ram']:7.3f}"
+            f"{row['arena']:8,}{row['stack']:7,}{row['flash']:9,}{share['flash']:7.3f}{row['code']:8,}"
+        )
+    mean = {name: math.exp(sum(map(math.log, values)) / len(values)) for name, values in ratios.items()}
+    print(f"{'geometric mean':22}{'':14}{mean['instructions']:7.3f}{'':9}{mean['ram']:7.3f}{'':24}{mean['flash']:7.3f}")
+
+
+def check(found: dict[str, dict[str, dict[str, int]]]) -> int:
+    """1 when a figure is worse than the stored one by more than the tolerance."""
+    stored, worse = json.loads(STORED.read_text()), 0
+    for core, models in found.items():
+        for model, row in models.items():
+            for name in FIGURES:
+                known = stored[core][model][name]
+                if row[name] > max(known * TOLERANCE, known + 16):
+                    print(f"{core} {model}: {name} is {row[name]:,}, stored {known:,}")
+                    worse = 1
+    return worse
+
+
+if __name__ == "__main__":
+    sys.exit(main())
