@@ -74,7 +74,7 @@ def measure(model: str, core: str, memory: str) -> dict[str, int]:
 
 
 def data_bytes(model: str) -> int:
-    """Weights and biases of the deployed model, and 5 bytes a channel to requantize: what is not code."""
+    """Weights and biases of the deployed model, and 5 bytes for each scale to requantize: what is not code."""
     content = zoo.tflite(model).read_bytes()
     graph = frontends.find("tflite").read(content, "model", model)
     inputs, outputs = frontends.trimmed(graph, int8=True, softmax=True)
@@ -84,7 +84,9 @@ def data_bytes(model: str) -> int:
     total = 0
     for node in graph.nodes:
         if node.op in ("conv_2d", "depthwise_conv_2d", "fully_connected"):
-            total += graph.tensor(node, 1).bytes + 9 * graph.output(node).shape[-1]
+            quantization = graph.tensor(node, 1).quantization
+            scales = len(quantization.scales) if quantization else 0
+            total += graph.tensor(node, 1).bytes + 4 * graph.output(node).shape[-1] + 5 * scales
     return total
 
 

@@ -10,21 +10,30 @@ import click
 
 from edgebuild.cli import _options
 from edgebuild.cli.console import table
+from edgebuild.errors import UsageError
 
 
 @click.command()
 @click.argument("model", type=click.Path())
+@click.option("--target", metavar="NAME", shell_complete=_options.complete_target, help="Plan memory for its kernels.")
+@click.option("--memory", is_flag=True, help="Draw the arena over time.")
+@click.option("--svg", type=click.Path(), metavar="FILE", help="Write that picture as SVG.")
 @_options.json_only
-def command(model: str, **options: Any) -> None:
+def command(model: str, target: str | None, memory: bool, svg: str | None, **options: Any) -> None:
     """Show the operators, multiply-accumulates and memory of MODEL."""
     from edgebuild import pipeline
 
     console = _options.console(options)
-    found: dict[str, Any] = pipeline.inspect(Path(model)).as_json()
+    inspection = pipeline.inspect(Path(model), target)
+    if (memory or svg) and inspection.memory is None:
+        raise UsageError(model, "its memory cannot be planned", "give a .tflite whose operators edgebuild ops lists")
+    if svg and inspection.memory is not None:
+        Path(svg).write_text(inspection.memory.svg + "\n")
+    found: dict[str, Any] = inspection.as_json()
     if console.as_json:
         console.object(found)
     else:
-        console.result(render(found))
+        console.result([*render(found), *(("", *inspection.memory.lines) if memory and inspection.memory else ())])
 
 
 def render(found: Mapping[str, Any]) -> list[str]:

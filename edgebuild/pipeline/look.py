@@ -4,51 +4,65 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from edgebuild.ir.graph import Graph
+
+
+@dataclass(frozen=True)
+class Memory:
+    """The arena over time, as lines for a terminal and as an SVG element."""
+
+    arena_bytes: int
+    lines: tuple[str, ...]
+    svg: str
 
 
 @dataclass(frozen=True)
 class Inspection:
-    """What a model file says; figures that only a ``.tflite`` has are None for other formats."""
+    """What a model file says; figures that only a ``.tflite`` has are None for other formats.
+
+    Attributes:
+        memory: pictures of the arena, where it could be planned.
+    """
 
     found: dict[str, Any]
+    memory: Memory | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The object that ``--json`` prints."""
         return self.found
 
 
-def inspect(model: Path) -> Inspection:
+def inspect(model: Path, target: str | None = None) -> Inspection:
     """Operators, MACs and memory of ``model``; TensorFlow is not needed for any format.
 
+    Args:
+        target: whose kernels and memory decide the plan of the arena; portable kernels without one.
+
     Raises:
-        UsageError: it is not a model, or is damaged.
+        UsageError: it is not a model, or is damaged; or there is no such target.
     """
     from edgebuild import loaders
 
     kind = loaders.recognise(model)
-    if kind != "tflite":
-        found = loaders.find(kind).inspect(model, allow_unsafe=True)
-        return Inspection(
-            {
-                "schema_version": 1,
-                "name": f"{model.name} ({found.writer})",
-                "tflite_bytes": None,
-                "operators": [
-                    {"index": i, "op": layer.class_name, "name": layer.name} for i, layer in enumerate(found.layers)
-                ],
-                "macs": None,
-                "weights": None,
-                "arena_bytes": None,
-            }
-        )
-    return _tflite(model)
+    return _tflite(model, target) if kind == "tflite" else _layers(model, kind)
 
 
-def _tflite(model: Path) -> Inspection:
-    from edgebuild import frontends, kernels, ops, passes, planner
-    from edgebuild.ir.graph import ABSENT, Graph, Tensor
-    from edgebuild.pipeline.device import PASSES
+def _layers(model: Path, kind: str) -> Inspection:
+    from edgebuild import loaders
+
+    found = loaders.find(kind).inspect(model, allow_unsafe=True)
+    operators = [{"index": i, "op": layer.class_name, "name": layer.name} for i, layer in enumerate(found.layers)]
+    unknown = dict.fromkeys(("tflite_bytes", "macs", "weights", "arena_bytes"))
+    name = f"{model.name} ({found.writer})"
+    return Inspection({"schema_version": 1, "name": name, "operators": operators, **unknown})
+
+
+def _tflite(model: Path, target: str | None) -> Inspection:
+    from edgebuild import frontends, ops
+    from edgebuild.ir.graph import ABSENT, Tensor
 
     content = model.read_bytes()
     graph = frontends.find("tflite").read(content, "model", str(model))
@@ -69,26 +83,33 @@ def _tflite(model: Path) -> Inspection:
                 "weights": sum(t.bytes for t in constants),
             }
         )
+    memory = _memory(graph, target)
+    found = {
+        "schema_version": 1,
+        "name": model.name,
+        "tflite_bytes": len(content),
+        "inputs": [port(graph.tensors[i]) for i in graph.inputs],
+        "outputs": [port(graph.tensors[i]) for i in graph.outputs],
+        "operators": operators,
+        "macs": sum(op["macs"] or 0 for op in operators),
+        "weights": sum(op["weights"] for op in operators),
+        "arena_bytes": memory.arena_bytes if memory else None,
+    }
+    return Inspection(found, memory)
 
-    def arena() -> int | None:
-        lowered: Graph = graph
-        for name in PASSES:
-            lowered = passes.find(name).run(lowered)
-        if any(not ops.known(n.op) or not (ops.find(n.op).alias or ops.find(n.op).kernels) for n in lowered.nodes):
-            return None
-        return planner.plan(lowered, kernels.select(lowered, frozenset())).arena_bytes
 
-    known = [op["macs"] for op in operators if op["macs"] is not None]
-    return Inspection(
-        {
-            "schema_version": 1,
-            "name": model.name,
-            "tflite_bytes": len(content),
-            "inputs": [port(graph.tensors[i]) for i in graph.inputs],
-            "outputs": [port(graph.tensors[i]) for i in graph.outputs],
-            "operators": operators,
-            "macs": sum(known),
-            "weights": sum(op["weights"] for op in operators),
-            "arena_bytes": arena(),
-        }
-    )
+def _memory(graph: Graph, target: str | None) -> Memory | None:
+    """The plan of the arena; None when an operator cannot be run."""
+    from edgebuild import kernels, ops, passes, planner
+    from edgebuild.pipeline.device import PASSES
+    from edgebuild.target import load
+
+    features = load.load(target).cpu.features if target else frozenset()
+    for name in PASSES:
+        graph = passes.find(name).run(graph)
+    if any(not ops.known(n.op) or not (ops.find(n.op).alias or ops.find(n.op).kernels) for n in graph.nodes):
+        return None
+    selection = kernels.select(graph, features)
+    plan = planner.plan(graph, selection)
+    problem = planner.problem_of(graph, selection, plan.segments)
+    return Memory(plan.arena_bytes, tuple(planner.text(graph, problem, plan)), planner.svg(graph, problem, plan))
