@@ -1,4 +1,4 @@
-"""What stands between an Android app and the generated C: a Java class, a JNI function, and programs that prove both."""
+"""What stands between an Android app and the generated C: a Java class, a JNI function, and what proves them."""
 
 from __future__ import annotations
 

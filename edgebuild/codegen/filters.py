@@ -40,3 +40,9 @@ def rows(array: np.ndarray) -> Iterator[str]:
 def comment(text: str) -> str:
     """``text`` made safe inside a C comment."""
     return text.replace("*/", "* /").replace("/*", "/ *").replace("\n", " ").replace("\\", "/")
+
+
+def c_string(text: str) -> str:
+    """``text`` as it stands between the quotes of a C string; every byte that might mean something is escaped."""
+    plain = set(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 _-./:;,+=()[]{}<>#@!&*|~^$")
+    return "".join(chr(byte) if byte in plain else f"\\{byte:03o}" for byte in text.encode())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,17 +16,35 @@ from edgebuild.ir.graph import Graph
 from edgebuild.kernels import Selection
 
 
-@dataclass(frozen=True)
+@dataclass
 class Function:
-    """A kernel as one C function: several layers of one kind share it."""
+    """A kernel as one C function: several layers of one kind share it.
+
+    Attributes:
+        pointers: (name, C type) of the struct's fields that point to constants.
+        scalars: every value that each other field takes in some layer.
+    """
 
     name: str
     template: str
     text: str
     prototype: str
-    fields: tuple[tuple[str, str], ...]
-    """(name, C type) of the layer's struct, in order."""
     includes: tuple[str, ...]
+    pointers: tuple[tuple[str, str], ...]
+    scalars: dict[str, list[int | float]]
+
+    @property
+    def fields(self) -> tuple[tuple[str, str], ...]:
+        """(name, C type) of the layer's struct, the widest first; 16 bits where every layer's value fits."""
+        types = {name: _scalar_type(values) for name, values in self.scalars.items()}
+        wide = [(name, type_) for name, type_ in types.items() if type_ != "int16_t"]
+        return (*self.pointers, *wide, *((name, type_) for name, type_ in types.items() if type_ == "int16_t"))
+
+
+def _scalar_type(values: Sequence[int | float]) -> str:
+    if any(isinstance(value, float) for value in values):
+        return "float"
+    return "int16_t" if all(-(2**15) <= value < 2**15 for value in values) else "int32_t"
 
 
 @dataclass(frozen=True)
@@ -90,17 +109,26 @@ class Writer:
         folder, _, variant = stem.partition("/")
         name = f"{self.graph.name}_{folder}" + ("" if variant == "portable" else f"_{variant}")
         name += "".join(f"_{key}{value}" for key, value in call.shape.items())
-        fields = [(n, "float" if isinstance(v, float) else "int32_t") for n, v in call.scalars.items()]
-        fields += [(n, f"const {filters.c_type(a)} *") for n, a in call.arrays.items()]
+        pointers = tuple((n, f"const {filters.c_type(a)} *") for n, a in call.arrays.items())
         if name in self.functions:
-            assert self.functions[name].fields == tuple(fields), f"{name}: layers disagree about the struct"
-            return self.functions[name]
+            known = self.functions[name]
+            same = known.pointers == pointers and list(known.scalars) == list(call.scalars)
+            assert same, f"{name}: layers disagree about the struct"
+            for field_name, value in call.scalars.items():
+                known.scalars[field_name].append(value)
+            return known
         names = {"prefix": self.graph.name, "function": name, "layer": f"struct {name}_layer"}
         text = render(f"kernels/{kernel.template}", **names, **call.shape)
         prototype = re.search(rf"^void {name}\([^)]*\)", text, re.MULTILINE)
         assert prototype, f"{kernel.template} does not define void {{{{ function }}}}(…)"
         self.functions[name] = Function(
-            name, kernel.template, text, " ".join(prototype[0].split()), tuple(fields), kernel.includes
+            name,
+            kernel.template,
+            text,
+            " ".join(prototype[0].split()),
+            kernel.includes,
+            pointers,
+            {field_name: [value] for field_name, value in call.scalars.items()},
         )
         return self.functions[name]
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 
 import numpy as np
 import pytest
 
-from edgebuild import kernels, ops, oracles
+from edgebuild import kernels, ops, oracles, resources
 from edgebuild.ir.graph import Graph
 from edgebuild.target import load
 from tests.codegen import bench
@@ -109,3 +110,11 @@ def test_some_case_is_exact_for_it(name):
     variant = kernels.find(name)
     graphs = [case.graph for case in ops.find(variant.op).cases()]
     assert any(variant.exact(graph.nodes[0], graph) for graph in graphs)
+
+
+@pytest.mark.parametrize("template", sorted(resources.folder("templates").rglob("kernels/**/*.j2")), ids=lambda p: p.name)
+def test_assembly_takes_struct_fields_as_32_bits(template):
+    """Fields of a layer's struct have 16 bits where that suffices, and a register's upper half is then undefined."""
+    bare = re.findall(r'"[+=&]*[a-z]"\s*\(\s*\*?layer->\w+', template.read_text())
+    pointers = {"weights", "stream", "bias", "table", "multiplier", "shift", "parameters"}
+    assert [use for use in bare if use.rpartition(">")[2] not in pointers] == []
