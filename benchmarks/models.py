@@ -35,6 +35,7 @@ def main() -> int:
     parser.add_argument("--core", action="append", choices=CORES)
     parser.add_argument("--model", action="append", choices=zoo.NAMES)
     parser.add_argument("--memory", default="balanced")
+    parser.add_argument("--optimize", default="speed")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--check", action="store_true")
     parser.add_argument("--update", action="store_true")
@@ -42,7 +43,7 @@ def main() -> int:
     peer = tomllib.loads((HERE / "tflm.toml").read_text())
     found: dict[str, dict[str, dict[str, int]]] = {}
     for core in options.core or CORES:
-        found[core] = {m: measure(m, core, options.memory) for m in options.model or zoo.NAMES}
+        found[core] = {m: measure(m, core, options.memory, options.optimize) for m in options.model or zoo.NAMES}
         show(core, found[core], peer)
     if options.json:
         options.json.write_text(json.dumps(found, indent=1) + "\n")
@@ -54,11 +55,11 @@ def main() -> int:
     return check(found) if options.check else 0
 
 
-def measure(model: str, core: str, memory: str) -> dict[str, int]:
+def measure(model: str, core: str, memory: str, optimize: str) -> dict[str, int]:
     """Build ``model`` for ``core`` and prove it; what the report says."""
     with tempfile.TemporaryDirectory() as output:
         given: dict[str, Any] = {"model.path": str(zoo.tflite(model)), "targets": [core], "output": output}
-        given |= {"packages": ["c_library"], "memory": memory}
+        given |= {"packages": ["c_library"], "memory": memory, "optimize": optimize}
         report = pipeline.build(config.load(None, given), core)
     assert report.flash and report.ram and report.emulation
     assert report.emulation["mismatched_bytes"] == 0

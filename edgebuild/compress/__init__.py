@@ -128,11 +128,11 @@ def _value(value: Any, hint: Any, place: str) -> Any:
         return value
     if type(value) is not hint:
         expected = getattr(hint, "__name__", "list")
-        raise UsageError(place, f"{value!r} is not a {_WORDS.get(expected, expected)}", "change the setting")
+        raise UsageError(place, f"{value!r} is not {_WORDS.get(expected, expected)}", "change the setting")
     return value
 
 
-_WORDS = {"float": "number", "int": "whole number", "str": "text", "bool": "true or false", "tuple": "list"}
+_WORDS = {"float": "a number", "int": "a whole number", "str": "text", "bool": "true or false", "tuple": "a list"}
 
 
 def _did_you_mean(word: str, known: tuple[str, ...]) -> str:

@@ -95,11 +95,29 @@ KEYS: tuple[Key, ...] = (
         per_target=True,
     ),
     Key(
+        ("engine",),
+        "engine",
+        Choice(("c", "litert")),
+        "What runs the model: C generated for it, or the TFLite runtime, which Linux boards but the oldest have.",
+        '"c"',
+        default="the target's",
+        per_target=True,
+    ),
+    Key(
         ("seed",),
         "seed",
         Count(0, 2**31 - 1),
         "Seed of everything random in training and conversion.",
         "1",
+    ),
+    Key(
+        ("optimize",),
+        "optimize",
+        Choice(("balanced", "speed", "size")),
+        "Which kernels are chosen: speed takes those with the fewest instructions, size the smallest code, balanced "
+        "the faster kernel of an operator where it saves 2 % of all instructions at least.",
+        '"balanced"',
+        per_target=True,
     ),
     Key(
         ("memory",),
@@ -143,6 +161,15 @@ KEYS: tuple[Key, ...] = (
         "false cuts a SOFTMAX at the end of the model; the largest output stays the largest.",
         "false",
         per_target=True,
+    ),
+    Key(
+        ("model", "labels"),
+        "labels",
+        File(),
+        "Names of the classes: a text file with one line for each element of the first output. Packages that "
+        "have a place for them carry them.",
+        '"labels.txt"',
+        default="none",
     ),
     Key(
         ("data", "calibration"),
@@ -240,6 +267,16 @@ KEYS: tuple[Key, ...] = (
         "Most accuracy lost from the float model to the device.",
         "0.01",
         default="none",
+        per_target=True,
+    ),
+    Key(
+        ("gates", "agreement"),
+        "gates.agreement",
+        Fraction(),
+        "Least share of samples for which the TFLite runtime of a board finds the same class as TFLite's reference "
+        "kernels; without evaluation data, of the random inputs.",
+        "0.95",
+        default="0.9 with labelled evaluation data, else none",
         per_target=True,
     ),
 )

@@ -48,6 +48,7 @@ class Gates:
 
     accuracy: float | None = None
     accuracy_drop: float | None = None
+    agreement: float | None = None
 
 
 @dataclass(frozen=True)
@@ -60,10 +61,13 @@ class Config:
         targets: names of profiles, or absolute paths of the user's own.
         output: folder that receives one folder a target, absolute.
         precision: plugin in ``edgebuild.convert``.
+        engine: ``c`` or ``litert``, or None for the target's default.
         io: element type of the model's border, or None for the target's default.
         final_softmax: False cuts a SOFTMAX at the end; the class with the largest logit is the same.
+        labels: text file with the names of the classes, absolute, or None.
         evaluation_samples: how many samples of the evaluation data run on the emulated core.
         vectors: how many random inputs are compared byte by byte, besides.
+        optimize: ``speed``, ``size`` or ``balanced``: which kernels are chosen.
         memory: how far RAM is saved: ``least``, ``balanced`` or ``fastest``.
         timeout: seconds that the emulator may take, or None for an estimate from the model's size.
         seed: of everything random in the model half.
@@ -80,11 +84,14 @@ class Config:
     training: DataSource | None = None
     steps: tuple[Step, ...] = ()
     precision: str = "int8"
+    engine: Literal["c", "litert"] | None = None
     io: str | None = None
     final_softmax: bool = True
+    labels: Path | None = None
     evaluation_samples: int = 500
     vectors: int = 4
     timeout: int | None = None
+    optimize: Literal["speed", "balanced", "size"] = "balanced"
     memory: Literal["least", "balanced", "fastest"] = "balanced"
     budget: Budget = Budget()
     gates: Gates = Gates()

@@ -45,9 +45,11 @@ def refusal(place: str, message: str) -> UnsupportedError:
     first = next((line.strip() for line in message.splitlines() if line.strip()), "no reason given")
     return UnsupportedError(
         place,
-        f"TensorFlow's converter refuses {', '.join(operators)}" if operators else "TensorFlow's converter refuses it",
+        f"TensorFlow's converter has no TFLite operator for {', '.join(operators)}"
+        if operators
+        else "TensorFlow's converter refuses it",
         "replace the layer; for recurrent layers, unroll=True often helps",
-        (first[:300],),
+        () if operators else (first[:300],),
     )
 
 

@@ -20,4 +20,7 @@ class Float32(Precision):
     def convert(
         self, source: Source, calibration: NDArray[Any] | None, io: str, progress: Callable[[float], None]
     ) -> bytes:
-        return _converter.run(source, lambda *options: None)
+        def configure(converter: Any, tensorflow: Any) -> None:
+            """Nothing to set."""
+
+        return _converter.run(source, configure)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 from abc import abstractmethod
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from edgebuild import ops, registry
 from edgebuild.ir.graph import Graph, Node
@@ -56,8 +56,39 @@ Selection = tuple[Kernel | None, ...]
 """The kernel of each node of a graph; None for a node that needs no code."""
 
 
-def select(graph: Graph, features: frozenset[str]) -> Selection:
-    """The best kernel for every node on a CPU with ``features``."""
+Optimize = Literal["speed", "balanced", "size"]
+
+WORTH = 0.02
+"""``balanced`` takes the faster kernel of an operator when it saves this share of all instructions at least."""
+
+
+def select(graph: Graph, features: frozenset[str], optimize: Optimize = "balanced") -> Selection:
+    """The best kernel for every node on a CPU with ``features``.
+
+    Args:
+        optimize: ``speed`` takes the kernel with the fewest predicted instructions, ``size`` the portable
+            one, whose code is smallest; ``balanced`` the faster one of an operator where that pays.
+    """
+    portable = _chosen(graph, frozenset())
+    if optimize == "size":
+        return portable
+    fast = _chosen(graph, features)
+    if optimize == "speed":
+        return fast
+    gains: dict[str, float] = {}
+    total = 0.0
+    for node, quick, plain in zip(graph.nodes, fast, portable, strict=True):
+        if quick is not None and plain is not None:
+            total += quick.instructions(node, graph)
+            saved = plain.instructions(node, graph) - quick.instructions(node, graph)
+            gains[node.op] = gains.get(node.op, 0.0) + saved
+    return tuple(
+        quick if gains.get(node.op, 0.0) >= WORTH * total else plain
+        for node, quick, plain in zip(graph.nodes, fast, portable, strict=True)
+    )
+
+
+def _chosen(graph: Graph, features: frozenset[str]) -> Selection:
     return tuple(None if ops.find(node.op).alias else choose(node, graph, features) for node in graph.nodes)
 
 
@@ -91,6 +122,7 @@ def for_part(rows: Part, preferred: Kernel | None) -> Kernel:
 
 
 __all__ = [
+    "Optimize",
     "Part",
     "Selection",
     "Variant",

@@ -136,7 +136,7 @@ def _object(item: Mapping[str, Any], module: Any, tf_keras: Any, where: str) -> 
         raise UsageError(where, f"is of the class {kind!r}, which tf_keras does not have", _REMEDY)
     accepted = _arguments(target)
     config = {}
-    for key, value in item["config"].items():
+    for key, value in (_without_own_masking(item) if kind == "Bidirectional" else item["config"]).items():
         key = _RENAMED.get((kind, key), key)
         if key in accepted:
             config[key] = _part(value, tf_keras, where)
@@ -145,6 +145,16 @@ def _object(item: Mapping[str, Any], module: Any, tf_keras: Any, where: str) -> 
                 where, f"has the setting {key} = {value!r}, which tf_keras's {kind} does not have", _REMEDY
             )
     return {"class_name": kind, "config": config}
+
+
+def _without_own_masking(item: Mapping[str, Any]) -> dict[str, Any]:
+    """The config of a Bidirectional without a setting of its inner layers that both Keras 3 and tf_keras derive."""
+    config = dict(item["config"])
+    for key in ("layer", "backward_layer"):
+        if isinstance(config.get(key), dict):
+            inner = {name: value for name, value in config[key]["config"].items() if name != "zero_output_for_mask"}
+            config[key] = {**config[key], "config": inner}
+    return config
 
 
 def _part(value: Any, tf_keras: Any, where: str) -> Any:
@@ -163,14 +173,14 @@ def _part(value: Any, tf_keras: Any, where: str) -> Any:
     raise UsageError(where, f"uses {value['class_name']!r}, which tf_keras does not have", _REMEDY)
 
 
-def _arguments(kind: type) -> set[str]:
-    """Names that the constructors of ``kind`` and its parents take."""
-    found = {"name", "trainable", "dtype"}
-    for ancestor in kind.__mro__:
+def _arguments(kind: type) -> dict[str, Any]:
+    """What the constructors of ``kind`` and its parents take, with the defaults; a child's win."""
+    found: dict[str, Any] = dict.fromkeys(("name", "trainable", "dtype"))
+    for ancestor in reversed(kind.__mro__):
         init = vars(ancestor).get("__init__")
         if init is not None and ancestor is not object:
-            found |= set(inspect.signature(init).parameters)
-    return found - {"self", "args", "kwargs"}
+            found |= {name: value.default for name, value in inspect.signature(init).parameters.items()}
+    return {name: default for name, default in found.items() if name not in ("self", "args", "kwargs")}
 
 
 def _is_default(item: Mapping[str, Any], key: str, value: Any) -> bool:
@@ -179,11 +189,8 @@ def _is_default(item: Mapping[str, Any], key: str, value: Any) -> bool:
         return True
     keras = _keras.package("keras")
     module = getattr(keras, str(item.get("module", "keras.layers")).split(".")[-1], keras.layers)
-    for ancestor in getattr(module, item["class_name"], object).__mro__:
-        parameter = inspect.signature(ancestor.__init__).parameters.get(key)
-        if parameter is not None:
-            return bool(parameter.default == value)
-    return False
+    defaults = _arguments(getattr(module, item["class_name"], object))
+    return key in defaults and bool(defaults[key] == value)
 
 
 # ---- weights and proof ---------------------------------------------------------------------------

@@ -44,7 +44,7 @@ def refuse_outside_data(group: Any, place: str) -> None:
         kind = type(link).__name__
         path = f"{group.name.rstrip('/')}/{name}"
         if kind != "HardLink":
-            raise _outside(place, path, f"a {kind}")
+            raise _outside(place, path, f"an {kind}" if kind == "ExternalLink" else f"a {kind}")
         item = group[name]
         if hasattr(item, "keys"):
             refuse_outside_data(item, place)

@@ -10,7 +10,7 @@ import numpy as np
 
 from edgebuild.ir import arithmetic
 from edgebuild.ir.graph import Graph, Node
-from edgebuild.ops import Call, Case, Kernel, Operator, Portable, Rows, TensorType, _cases, _rules
+from edgebuild.ops import Call, Case, Cost, Kernel, Operator, Portable, Rows, TensorType, _cases, _rules
 from edgebuild.ops._window import Window
 
 
@@ -28,7 +28,7 @@ class Pool(Operator):
 
     @property
     def kernels(self) -> tuple[Kernel, ...]:
-        return (Portable(context, f"{self.name}/portable.c.j2"),)
+        return (Portable(context, f"{self.name}/portable.c.j2", work=_work),)
 
     def output(self, node: Node, graph: Graph) -> tuple[TensorType, ...]:
         source = graph.tensor(node, 0)
@@ -53,6 +53,10 @@ class Pool(Operator):
         )
         low, high = limits(node, graph)
         return (np.clip(self.reduce(patches, inside), low, high).astype(np.int8)[None],)
+
+    def cost(self, node: Node, graph: Graph) -> Cost:
+        window, elements = window_of(node, graph), graph.output(node).elements
+        return Cost(elements=elements, reads=elements * window.kernel[0] * window.kernel[1])
 
     def rows(self, node: Node, graph: Graph, operand: int) -> Rows | None:
         channels = graph.output(node).shape[3]
@@ -82,6 +86,11 @@ class Pool(Operator):
         yield case("global", 25, 5, 6, (25, 5), padding="VALID")
         yield case("W = 1, RELU", 12, 1, 5, (4, 1), fused_activation_function="RELU")
         yield case("1xN, RELU6", 3, 9, 2, (1, 3), stride_w=2, fused_activation_function="RELU6")
+
+
+def _work(node: Node, graph: Graph) -> float:
+    height, width = window_of(node, graph).kernel
+    return graph.output(node).elements * (9.0 * height * width + 30)
 
 
 def window_of(node: Node, graph: Graph) -> Window:

@@ -80,8 +80,9 @@ class Conv2D(Operator):
         return (Requantization.of(node, graph, filters).apply(accumulated)[None],)
 
     def cost(self, node: Node, graph: Graph) -> Cost:
-        elements = graph.output(node).elements
-        return Cost(macs=elements * graph.tensor(node, 1).elements // graph.tensor(node, 1).shape[0], elements=elements)
+        elements, (_, height, width, depth) = graph.output(node).elements, graph.tensor(node, 1).shape
+        taps = elements * height * width
+        return Cost(macs=taps * depth, elements=elements, reads=taps)
 
     def rows(self, node: Node, graph: Graph, operand: int) -> Rows | None:
         return _window(node, graph).rows(graph.tensor(node, 0).shape[3], graph.output(node).shape[3])

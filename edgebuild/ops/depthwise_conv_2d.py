@@ -78,7 +78,7 @@ class DepthwiseConv2D(Operator):
     def cost(self, node: Node, graph: Graph) -> Cost:
         elements = graph.output(node).elements
         _, height, width, _ = graph.tensor(node, 1).shape
-        return Cost(macs=elements * height * width, elements=elements)
+        return Cost(macs=elements * height * width, elements=elements, reads=elements * height * width)
 
     def rows(self, node: Node, graph: Graph, operand: int) -> Rows | None:
         return _window(node, graph).rows(graph.tensor(node, 0).shape[3], graph.output(node).shape[3])

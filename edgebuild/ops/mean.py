@@ -30,7 +30,7 @@ class Mean(Operator):
 
     @property
     def kernels(self) -> tuple[Kernel, ...]:
-        return (Portable(context, "mean/portable.c.j2"),)
+        return (Portable(context, "mean/portable.c.j2", work=_work),)
 
     def output(self, node: Node, graph: Graph) -> tuple[TensorType, ...]:
         source, axes = graph.tensor(node, 0), _axes(node, graph)
@@ -48,7 +48,7 @@ class Mean(Operator):
         return (np.clip(scaled + result.zero_point, -128, 127).astype(np.int8).reshape(result.shape),)
 
     def cost(self, node: Node, graph: Graph) -> Cost:
-        return Cost(elements=graph.output(node).elements)
+        return Cost(elements=graph.output(node).elements, reads=graph.tensor(node, 0).elements)
 
     def cases(self) -> Iterator[Case]:
         def case(name: str, shape: tuple[int, ...], axes: tuple[int, ...], keep: bool, scale: float = 0.03) -> Case:
@@ -79,6 +79,11 @@ def _extents(node: Node, graph: Graph) -> tuple[int, int, int]:
         math.prod(shape[axes[0] : axes[-1] + 1]),
         math.prod(shape[axes[-1] + 1 :]),
     )
+
+
+def _work(node: Node, graph: Graph) -> float:
+    outer, count, inner = _extents(node, graph)
+    return outer * inner * (6.0 * count + 60)
 
 
 def _multiplier(node: Node, graph: Graph) -> tuple[int, int]:

@@ -38,7 +38,7 @@ def first_difference(graph: Graph, row: np.ndarray, request: Request) -> str:
         else:
             wrong = middle
     node = graph.nodes[steps[wrong]]
-    selection = kernels.select(graph, request.profile.cpu.features)
+    selection = kernels.select(graph, request.profile.cpu.features, request.config.optimize)
     kernel = selection[steps[wrong]]
     assert kernel is not None
     return (
@@ -51,7 +51,7 @@ def _is_right(graph: Graph, last: int, row: np.ndarray, known: dict[int, np.ndar
     """Whether the model cut after node ``last`` gives the right bytes."""
     outputs = graph.nodes[last].outputs
     part = replace(graph, nodes=graph.nodes[: last + 1], outputs=outputs)
-    selection = kernels.select(part, request.profile.cpu.features)
+    selection = kernels.select(part, request.profile.cpu.features, request.config.optimize)
     sources = generate(part, planner.plan(part, selection, "fastest"), selection)
     with tempfile.TemporaryDirectory(prefix="edgebuild-bisect-") as name:
         folder = Path(name)

@@ -67,7 +67,7 @@ def lower(graph: Graph, request: Request) -> Lowered:
         verify(graph)
     ops.check(graph, request.profile.operators, request.profile.name)
     budget.check_constants(graph, request.profile, request.config.budget)
-    selection = kernels.select(graph, request.profile.cpu.features)
+    selection = kernels.select(graph, request.profile.cpu.features, request.config.optimize)
     plan = planner.plan(graph, selection, request.config.memory)
     budget.check_arena(graph, plan, request.profile, request.config.budget)
     return Lowered(graph, selection, plan)
@@ -203,3 +203,9 @@ def _accuracies(
 def total_macs(graph: Graph) -> int:
     """Multiply-accumulates of one inference."""
     return sum(ops.find(n.op).cost(n, graph).macs for n in graph.nodes if ops.known(n.op))
+
+
+def picture(lowered: Lowered) -> str:
+    """The arena over time, as SVG."""
+    problem = planner.problem_of(lowered.graph, lowered.selection, lowered.plan.segments)
+    return planner.svg(lowered.graph, problem, lowered.plan)

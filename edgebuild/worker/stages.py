@@ -59,7 +59,8 @@ def run(job: Job, report: Report) -> None:
         _read_evaluation(job, clock, job.input_shape, "float32")
     else:
         _convert(job, clock)
-    if any(source is not None and source.kind == "python" for source in (job.calibration, job.evaluation, job.training)):
+    sources = (job.calibration, job.evaluation, job.training)
+    if any(source is not None and source.kind == "python" for source in sources):
         from edgebuild.worker import reads
 
         (job.out / "files_read.json").write_text(json.dumps(reads.digests(), indent=1) + "\n")
