@@ -70,7 +70,7 @@ def _tflite(model: Path, target: str | None) -> Inspection:
     def port(tensor: Tensor) -> dict[str, Any]:
         return {"name": tensor.name, "dtype": tensor.dtype.value, "shape": list(tensor.shape)}
 
-    operators = []
+    operators: list[dict[str, Any]] = []
     for number, node in enumerate(graph.nodes):
         constants = [graph.tensors[i] for i in node.inputs if i != ABSENT and graph.tensors[i].constant]
         operators.append(
@@ -107,7 +107,8 @@ def _memory(graph: Graph, target: str | None) -> Memory | None:
     features = load.load(target).cpu.features if target else frozenset()
     for name in PASSES:
         graph = passes.find(name).run(graph)
-    if any(not ops.known(n.op) or not (ops.find(n.op).alias or ops.find(n.op).kernels) for n in graph.nodes):
+    runs = [ops.known(n.op) and bool(ops.find(n.op).alias or ops.find(n.op).kernels) for n in graph.nodes]
+    if not all(runs):
         return None
     selection = kernels.select(graph, features)
     plan = planner.plan(graph, selection)
