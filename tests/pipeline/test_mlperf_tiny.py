@@ -107,3 +107,32 @@ def test_two_builds_in_two_folders_give_the_same_bytes(tmp_path: Path, monkeypat
     different = [str(name) for name in found[0] if found[0][name] != found[1][name]]
     assert different == []
     assert not [name for name, content in found[0].items() if str(tmp_path).encode() in content]
+
+
+@pytest.mark.parametrize("memory", ["least", "fastest"])
+def test_whole_models_run_clean_under_sanitizers(memory: str, tmp_path: Path) -> None:
+    """On the host, with every way of saving RAM and with none, in an arena of exactly its size."""
+    import numpy as np
+    from tests.codegen import bench
+
+    from edgebuild import frontends, kernels, oracles, passes, planner
+    from edgebuild.codegen.project import generate
+    from edgebuild.pipeline.device import PASSES
+    from edgebuild.validate.vectors import xorshift
+
+    entries, expected = [], []
+    for name in zoo.NAMES:
+        content = zoo.tflite(name).read_bytes()
+        graph = frontends.find("tflite").read(content, name, name)
+        content = frontends.move(content, *frontends.trimmed(graph, int8=True, softmax=True), name)
+        deployed = graph = frontends.find("tflite").read(content, name, name)
+        for step in PASSES:
+            graph = passes.find(step).run(graph)
+        selection = kernels.select(graph, frozenset())
+        rows = np.stack([xorshift(seed, graph.tensors[graph.inputs[0]].bytes).view(np.uint8) for seed in (1, 2)])
+        sources = generate(graph, planner.plan(graph, selection, memory), selection)
+        entries.append(bench.Entry(sources, rows))
+        expected.append(oracles.find("tflm").run(content, deployed, rows))
+    found = bench.run(entries, tmp_path, ("-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"))
+    for outputs, wanted in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(outputs, wanted)
