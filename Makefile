@@ -17,15 +17,21 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/edgebuild-installed
 PACKAGES := gcc libc6-dev make gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm dataset-fashion-mnist
+# Raspberry Pi and Android: the tests need these besides, and a demo for such a target.
+LINUX_PACKAGES := gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc-arm-linux-gnueabihf libc6-dev-armhf-cross \
+  gcc-arm-linux-gnueabi libc6-dev-armel-cross qemu-user
+ANDROID_PACKAGES := clang-14 lld-14 llvm-14 openjdk-17-jdk-headless qemu-user libc6-arm64-cross \
+  gcc-arm-linux-gnueabi libc6-dev-armel-cross
+TARGET_PACKAGES := $(if $(filter rpi%,$(TARGET)),$(LINUX_PACKAGES))$(if $(filter android%,$(TARGET)),$(ANDROID_PACKAGES))
 DEMO := build/fashion-mnist
 
-.PHONY: help demo test test-fast test-slow check docs bench wheel clean install packages
+.PHONY: help demo test test-packages test-fast test-slow check docs bench wheel clean install packages
 
 help:
 	@sed -n 's/^# //p' Makefile
 
 packages:
-	@tools/system-packages $(PACKAGES)
+	@tools/system-packages $(PACKAGES) $(TARGET_PACKAGES)
 
 $(INSTALLED): pyproject.toml constraints.txt tools/make-venv | packages
 	@tools/make-venv $(VENV)
@@ -39,11 +45,14 @@ demo: install
 
 test: check test-fast test-slow
 
-test-fast: install
+test-packages:
+	@tools/system-packages $(PACKAGES) $(LINUX_PACKAGES) $(ANDROID_PACKAGES)
+
+test-fast: install test-packages
 	$(BIN)/pytest -q -n $(JOBS) -m "not slow"
 
 # Slow tests share one worker a file: models and toolchains are prepared once a file.
-test-slow: install
+test-slow: install test-packages
 	$(BIN)/pytest -q -n $(JOBS) --dist loadfile -m slow
 
 check: install

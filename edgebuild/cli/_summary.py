@@ -14,7 +14,14 @@ from edgebuild.cli.console import table
 def built(report: Mapping[str, Any], *, up_to_date: bool, verbose: bool) -> list[str]:
     """What a build made, and how it was proven."""
     lines = [f"{report['target']}: {'up to date' if up_to_date else 'built'}{_proof(report)}"]
-    rows = [*_memory(report), *_instructions(report), *_accuracy(report), *_gates(report), *_files(report)]
+    rows = [
+        *_memory(report),
+        *_instructions(report),
+        *_accuracy(report),
+        *_gates(report),
+        *_files(report),
+        *_unproven(report),
+    ]
     lines += [f"  {label:<13}{text}" for label, text in rows]
     if verbose:
         lines += _operators(report) + _seconds(report)
@@ -34,7 +41,9 @@ def _proof(report: Mapping[str, Any]) -> str:
     run = report.get("emulation")
     if not run or run.get("vectors") is None:
         return ""
-    where = " ".join(str(run[key]) for key in ("emulator", "machine", "cpu") if run.get(key))
+    runs = run.get("abis") or [run]
+    ran = [" ".join(str(one[key]) for key in ("emulator", "machine", "cpu") if one.get(key)) for one in runs]
+    where = " and ".join(ran)
     same = "all bytes equal TFLite's" if not run["mismatched_bytes"] else f"{run['mismatched_bytes']} bytes differ"
     return f"; {run['vectors']} inputs on {where}, {same}"
 
@@ -47,7 +56,8 @@ def _memory(report: Mapping[str, Any]) -> list[tuple[str, str]]:
             continue
         known = [f"{part} {sizes[part]:,}" for part in parts if sizes.get(part) is not None]
         total = sizes.get("total")
-        text = f"{total:,} bytes  ({', '.join(known)})" if total is not None else ", ".join(known)
+        parts_known = f"  ({', '.join(known)})" if known else ""
+        text = f"{total:,} bytes{parts_known}" if total is not None else ", ".join(known)
         rows.append((name, text))
     return rows
 
@@ -86,6 +96,10 @@ def _number(value: float) -> str:
 def _files(report: Mapping[str, Any]) -> list[tuple[str, str]]:
     files = report.get("files") or ()
     return [("files", f"{len(files)}, {sum(file['bytes'] for file in files):,} bytes")] if files else []
+
+
+def _unproven(report: Mapping[str, Any]) -> list[tuple[str, str]]:
+    return [("not proven", fact) for fact in report.get("unproven") or ()]
 
 
 def _operators(report: Mapping[str, Any]) -> list[str]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import dataclasses
 import types
 import typing
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from edgebuild import config
+from edgebuild.config import automatic
 from edgebuild.errors import UsageError
 
 if TYPE_CHECKING:
@@ -21,19 +23,42 @@ def check(build: Config) -> None:
         UsageError: with the line of the step.
     """
     _check(build, build.steps, ())
+    _check_precision(build, build.precision, build.quantization, ())
     for target, own in build.overrides.items():
         _check(build, own.get("steps", ()), ("target", target))
+        if "precision" in own:
+            _check_precision(build, own["precision"], own["quantization"], ("target", target))
 
 
 def _check(build: Config, steps: tuple[Step, ...], below: tuple[str, ...]) -> None:
+    read: list[tuple[str, Any]] = []
     for index, step in enumerate(steps):
         from edgebuild import compress  # only a build that compresses needs it
 
+        if step.technique == automatic.NAME:
+            continue  # read with the file
         try:
-            compress.settings(step.technique, step.settings)
+            read.append((step.technique, compress.settings(step.technique, step.settings)))
+            compress.check_order(read)
         except UsageError as error:
             where = config.place(build.file, (*below, "compress", "steps", index, step.technique))
             raise UsageError(where, f"{error.place}: {error.rule}", error.remedy) from None
+
+
+def _check_precision(build: Config, precision: str, values: Mapping[str, Any], below: tuple[str, ...]) -> None:
+    if not values:
+        return
+    from edgebuild import compress, convert
+
+    try:
+        _, rest = convert.settings(precision, values)
+        technique = convert.find(precision).technique
+        if technique is not None:
+            compress.settings(technique, rest)
+    except UsageError as error:
+        raise UsageError(
+            config.place(build.file, (*below, "compress", "steps")), f"{error.place}: {error.rule}", error.remedy
+        ) from None
 
 
 def schemas() -> dict[str, dict[str, Any]]:

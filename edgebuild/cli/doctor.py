@@ -49,6 +49,7 @@ PACKAGES = (
     Package("flatbuffers", "reading .tflite"),
     Package("tflite", "reading .tflite"),
     Package("tqdm", "progress bars"),
+    Package("pyelftools", "reading native libraries back"),
     Package("tflite-micro", "TFLite's reference bytes", needed=_ORACLE_WHEELS),
     Package("ai-edge-litert", "a second opinion on the bytes, and Raspberry Pi bundles", "litert", False),
     Package("tensorflow", "models other than .tflite", "tensorflow", False),
@@ -74,7 +75,9 @@ def command(target: str, **options: Any) -> int:
 
     console = _options.console(options)
     profile = load.load(target)
-    needed_by = {("toolchains", profile.toolchain), ("emulators", profile.emulation.emulator)}
+    parts = (profile, *profile.also)
+    needed_by = {("toolchains", part.toolchain) for part in parts}
+    needed_by |= {("emulators", part.emulation.emulator) for part in parts}
     found = [_program(tool, used & needed_by != set()) for tool, used in programs().items()]
     found += [_package(package) for package in PACKAGES]
     missing = [entry for entry in found if entry["needed"] and entry["version"] is None]

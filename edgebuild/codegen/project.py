@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from edgebuild import __version__, ops
-from edgebuild.artifacts import Interface, Plan, Port, SourceFile, Sources, Step
+from edgebuild.arena import Plan
+from edgebuild.artifacts import Interface, Port, SourceFile, Sources, Step
 from edgebuild.codegen import filters
 from edgebuild.codegen.environment import render
 from edgebuild.codegen.stream import Streamed

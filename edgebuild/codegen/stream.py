@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from edgebuild import kernels, ops
-from edgebuild.artifacts import Segment, StreamCall, StreamMove, StreamStep, StreamSum
+from edgebuild.arena import Segment, StreamCall, StreamMove, StreamStep, StreamSum
 from edgebuild.codegen.writer import Layer, Writer
 from edgebuild.ir.graph import Graph, Node
 from edgebuild.kernels import Part

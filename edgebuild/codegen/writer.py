@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from edgebuild import ops
-from edgebuild.artifacts import Plan
+from edgebuild.arena import Plan
 from edgebuild.codegen import filters
 from edgebuild.codegen.environment import render
 from edgebuild.ir.graph import Graph

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from edgebuild import registry
+from edgebuild.config import automatic, fields
+from edgebuild.config.automatic import AutoSettings
 from edgebuild.config.kinds import Kind, Wrong, absolute, shown, suggestion
 from edgebuild.config.values import Step
+from edgebuild.errors import UsageError
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,8 @@ class Recipe(Kind):
     words = "a list of steps such as { prune = { sparsity = 0.5 } }"
 
     def read(self, value: Any, folder: Path) -> tuple[Step, ...]:
+        if value == automatic.NAME:
+            value = [{automatic.NAME: {}}]
         if not isinstance(value, list):
             raise self.refuse(value)
         steps = []
@@ -66,6 +72,10 @@ class Recipe(Kind):
                 raise Wrong(wrong.rule, wrong.remedy, (index,)) from None
             if len(steps) > 1 and steps[-2].technique == "quantize":
                 raise Wrong("a step follows quantize", "let quantize be the last step", (index,))
+            if len(steps) > 1 and automatic.NAME in (steps[-1].technique, steps[-2].technique):
+                raise Wrong(
+                    "auto chooses all steps, and another stands beside it", "let auto be the only one", (index,)
+                )
         return tuple(steps)
 
     def _step(self, value: Any) -> Step:
@@ -77,13 +87,21 @@ class Recipe(Kind):
         ((technique, settings),) = value.items()
         if technique == "quantize":
             known = registry.names("edgebuild.convert")
-            if not isinstance(settings, str) or settings not in known:
-                remedy = suggestion(str(settings), known, "known")
-                raise Wrong(f"there is no precision {shown(settings)}", remedy)
-            return Step(technique, {"precision": settings})
+            table = settings if isinstance(settings, dict) else {"precision": settings}
+            precision = table.get("precision", "int8")
+            if not isinstance(precision, str) or precision not in known:
+                remedy = suggestion(str(precision), known, "known")
+                raise Wrong(f"there is no precision {shown(precision)}", remedy)
+            return Step(technique, {**table, "precision": precision})
+        if technique == automatic.NAME and isinstance(settings, dict):
+            try:
+                read = fields.read(AutoSettings, settings, "auto")
+            except UsageError as error:
+                raise Wrong(f"{error.place}: {error.rule}", error.remedy) from None
+            return Step(technique, dataclasses.asdict(read))
         known = registry.names("edgebuild.compress")
         if technique not in known:
-            remedy = suggestion(technique, (*known, "quantize"), "known")
+            remedy = suggestion(technique, (*known, "quantize", automatic.NAME), "known")
             raise Wrong(f"there is no technique '{technique}'", remedy)
         if not isinstance(settings, dict):
             raise Wrong(
@@ -94,7 +112,9 @@ class Recipe(Kind):
 
     def schema(self) -> dict[str, Any]:
         techniques: dict[str, Any] = {name: {"type": "object"} for name in registry.names("edgebuild.compress")}
-        techniques["quantize"] = {"enum": list(registry.names("edgebuild.convert"))}
+        precisions = {"enum": list(registry.names("edgebuild.convert"))}
+        techniques["quantize"] = {"anyOf": [precisions, {"type": "object", "properties": {"precision": precisions}}]}
+        techniques[automatic.NAME] = {"type": "object"}
         step = {
             "type": "object",
             "properties": techniques,
@@ -102,7 +122,7 @@ class Recipe(Kind):
             "minProperties": 1,
             "maxProperties": 1,
         }
-        return {"type": "array", "items": step}
+        return {"type": ["array", "string"], "pattern": f"^{automatic.NAME}$", "items": step}
 
 
 def _strings(kind: Kind, value: Any) -> tuple[str, ...]:

@@ -231,7 +231,9 @@ def _fields(values: Mapping[Key, Any]) -> dict[str, Any]:
         fields[key.field] = value
         if key.field == "steps" and value and value[-1].technique == "quantize":
             steps: tuple[Step, ...] = value
-            fields["steps"], fields["precision"] = steps[:-1], str(steps[-1].settings["precision"])
+            settings = dict(steps[-1].settings)
+            fields["steps"], fields["precision"] = steps[:-1], str(settings.pop("precision"))
+            fields["quantization"] = settings
     return fields
 
 

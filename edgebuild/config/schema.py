@@ -203,7 +203,7 @@ KEYS: tuple[Key, ...] = (
         "steps",
         Recipe(),
         "Steps in order, each a technique with its settings. A quantize step comes last and names the "
-        "precision, int8 without one.",
+        "precision, alone or as `precision` beside settings; int8 without one.",
         '[{ prune = { sparsity = 0.5, epochs = 1 } }, { quantize = "int8" }]',
         default="none",
         per_target=True,

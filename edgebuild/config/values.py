@@ -61,6 +61,7 @@ class Config:
         targets: names of profiles, or absolute paths of the user's own.
         output: folder that receives one folder a target, absolute.
         precision: plugin in ``edgebuild.convert``.
+        quantization: settings of that precision, and of the technique that prepares a model for it.
         engine: ``c`` or ``litert``, or None for the target's default.
         io: element type of the model's border, or None for the target's default.
         final_softmax: False cuts a SOFTMAX at the end; the class with the largest logit is the same.
@@ -84,6 +85,7 @@ class Config:
     training: DataSource | None = None
     steps: tuple[Step, ...] = ()
     precision: str = "int8"
+    quantization: Mapping[str, Any] = field(default_factory=dict)
     engine: Literal["c", "litert"] | None = None
     io: str | None = None
     final_softmax: bool = True

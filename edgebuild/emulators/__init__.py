@@ -34,11 +34,13 @@ class Emulator(ABC):
     Attributes:
         program: the emulator itself; the image is its own where ``program`` is None.
         counts: whether it can load a :class:`Plugin`.
+        boots: whether it boots a Linux system of its own, which shares no files with us; see ``boot``.
     """
 
     program: ClassVar[Tool | None]
     tools: ClassVar[tuple[Tool, ...]]
     counts: ClassVar[bool] = False
+    boots: ClassVar[bool] = False
 
     @abstractmethod
     def argv(self, profile: Profile, image: Image, arguments: Sequence[str], plugin: Plugin | None) -> list[str]:
@@ -63,6 +65,7 @@ def find(name: str) -> Emulator:
     return registry.find(__name__, name, Emulator)()  # type: ignore[type-abstract]
 
 
+from edgebuild.emulators._guest import KERNEL, WORK, Booted, Entry, boot  # noqa: E402
 from edgebuild.emulators._run import run  # noqa: E402
 
-__all__ = ["Emulator", "Plugin", "find", "names", "run"]
+__all__ = ["KERNEL", "WORK", "Booted", "Emulator", "Entry", "Plugin", "boot", "find", "names", "run"]

@@ -10,6 +10,7 @@ from edgebuild import exchange, process
 from edgebuild.artifacts import Image, Run, Vectors
 from edgebuild.emulators import Emulator, Plugin, find
 from edgebuild.emulators._count import Counts, count_instructions
+from edgebuild.emulators._guest import WORK, Entry, boot
 from edgebuild.emulators._outcome import judge, too_slow
 from edgebuild.target.profile import Profile
 
@@ -81,14 +82,28 @@ def _once(
         (folder / name).unlink(missing_ok=True)
     header = exchange.inputs_header(*inputs.shape)
     (folder / exchange.INPUTS_FILE).write_bytes(header + np.ascontiguousarray(inputs, np.uint8).tobytes())
-    argv: Sequence[str] = emulator.argv(profile, image, _FILES, plugin)
-    try:
-        done = process.run(argv, timeout=timeout, cwd=folder)
-    except process.TimedOut as late:
-        raise too_slow(emulator, profile, late.seconds) from late
+    if emulator.boots:
+        done = _in_a_system(profile, image, folder, timeout)
+    else:
+        argv: Sequence[str] = emulator.argv(profile, image, _FILES, plugin)
+        try:
+            done = process.run(argv, timeout=timeout, cwd=folder)
+        except process.TimedOut as late:
+            raise too_slow(emulator, profile, late.seconds) from late
     record = judge(emulator, profile, image, done, _content(folder / exchange.RECORD_FILE))
     outputs = np.frombuffer(_content(folder / exchange.OUTPUTS_FILE), np.uint8)
     return outputs.reshape(len(inputs), record.output_bytes), record, done.argv
+
+
+def _in_a_system(profile: Profile, image: Image, folder: Path, timeout: float) -> process.Completed:
+    """Run ``image`` in a Linux system of its own, and lay what it wrote into ``folder``."""
+    program = Entry(image.elf.read_bytes(), executable=True)
+    tree = {f"{WORK}/program": program, f"{WORK}/{_FILES[0]}": Entry((folder / _FILES[0]).read_bytes())}
+    booted = boot(profile, tree, ("./program", _FILES[0], *(f"out/{name}" for name in _FILES[1:])), folder, timeout)
+    for name in _FILES[1:]:
+        (folder / name).write_bytes(booted.files.get(name, b""))
+    said = (booted.files.get(name, b"").decode(errors="replace") for name in ("stdout", "stderr"))
+    return process.Completed(booted.command, booted.status, *said)
 
 
 def _content(path: Path) -> bytes:

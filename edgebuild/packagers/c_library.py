@@ -10,8 +10,9 @@ class CLibrary(Packager):
     """``c_library/``: header, sources, the very ``lib<name>.a`` that was proven, an example with test vectors."""
 
     def pack(self, product: Product) -> tuple[SourceFile, ...]:
-        name = product.name
-        files = [SourceFile(f"c_library/lib/lib{name}.a", product.image.library.read_bytes())]
+        name, image = product.name, product.image
+        assert image is not None
+        files = [SourceFile(f"c_library/lib/lib{name}.a", image.library.read_bytes())]
         for file in product.sources.files:
             folder = "include" if file.path == f"{name}.h" else "src"
             files.append(SourceFile(f"c_library/{folder}/{file.path}", file.content))

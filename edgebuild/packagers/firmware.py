@@ -10,6 +10,7 @@ class Firmware(Packager):
     """``firmware/<name>.elf``, ``.bin``, ``.hex`` and ``.map``; returns 0 when every test vector is right."""
 
     needs_firmware = True
+    families = ("cortex-m",)
 
     def pack(self, product: Product) -> tuple[SourceFile, ...]:
         assert product.firmware is not None

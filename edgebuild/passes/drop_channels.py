@@ -26,7 +26,7 @@ class DropChannels(Pass):
         intervals = dict(analyse(graph))
         for number in range(len(graph.nodes)):
             node = graph.nodes[number]
-            if node.op != "conv_2d" or not _whole(node, graph):
+            if node.op != "conv_2d" or node.outputs[0] not in intervals or not _whole(node, graph):
                 continue
             dropped = _droppable(node.outputs[0], graph, intervals)
             if dropped.any():

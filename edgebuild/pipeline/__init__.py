@@ -4,7 +4,7 @@ Nothing slow is imported before it is needed: a build with nothing to do imports
 """
 
 from edgebuild.pipeline.line import build, check
-from edgebuild.pipeline.look import Inspection, inspect
+from edgebuild.pipeline.look import Inspection, inspect, shapes
 from edgebuild.pipeline.stages import Listener
 
-__all__ = ["Inspection", "Listener", "build", "check", "inspect"]
+__all__ = ["Inspection", "Listener", "build", "check", "inspect", "shapes"]

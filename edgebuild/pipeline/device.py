@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from edgebuild import cache, emulators, kernels, ops, oracles, passes, planner, toolchains
-from edgebuild.artifacts import Flash, Image, Plan, Run, Sources, Vectors, Verdict
+from edgebuild.arena import Plan
+from edgebuild.artifacts import Flash, Image, Run, Sources, Vectors, Verdict
 from edgebuild.codegen.harness import harness
 from edgebuild.codegen.project import generate
 from edgebuild.ir.verify import verify

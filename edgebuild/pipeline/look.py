@@ -50,6 +50,21 @@ def inspect(model: Path, target: str | None = None) -> Inspection:
     return _tflite(model, target) if kind == "tflite" else _layers(model, kind)
 
 
+def shapes(model: Path) -> tuple[tuple[int, ...] | None, tuple[int, ...] | None]:
+    """Shapes of the first input and output of ``model``, without batch; None where its file does not state them.
+
+    Raises:
+        UsageError: it is not a model, or is damaged.
+    """
+    from edgebuild import frontends, loaders
+
+    kind = loaders.recognise(model)
+    if kind != "tflite":
+        return loaders.find(kind).inspect(model, allow_unsafe=True).shapes
+    graph = frontends.find("tflite").read(model.read_bytes(), "model", str(model))
+    return graph.tensors[graph.inputs[0]].shape[1:], graph.tensors[graph.outputs[0]].shape[1:]
+
+
 def _layers(model: Path, kind: str) -> Inspection:
     from edgebuild import loaders
 

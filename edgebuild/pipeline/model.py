@@ -96,6 +96,24 @@ def _with_evaluation(content: bytes, graph: Graph, request: Request, stages: Sta
     return Model(content, graph, client.evaluation(_job(request, folder)), read=_files_read(folder))
 
 
+def split(request: Request, shape: tuple[int, ...], held_out: int, stages: Stages) -> Path:
+    """The training data as the folders ``training`` and ``held_out``, for choices.
+
+    Args:
+        shape: that the model takes, with batch 1.
+        held_out: how many samples are kept aside at most.
+
+    Raises:
+        UsageError, ToolError: the data.
+    """
+
+    def work(folder: Path) -> None:
+        job = dataclasses.replace(_job(request, folder), input_shape=shape, held_out=held_out, steps=())
+        client.split(job, _relay(stages, "split"))
+
+    return _stored(stages, "split", cache.key(request.model_key, shape, held_out), work)
+
+
 def _relay(stages: Stages, name: str) -> Callable[[Progress], None]:
     report = stages.progress(name)
     return lambda progress: report(progress.fraction or 0.0, progress.text)
@@ -127,7 +145,7 @@ def _deployed(content: bytes, request: Request, place: str) -> tuple[bytes, Grap
         content = frontends.move(content, inputs, outputs, place)
         graph = frontend.read(content, name, place)
     wrong = [graph.tensors[i] for i in (*graph.inputs, *graph.outputs) if graph.tensors[i].dtype.value != request.io]
-    if wrong and request.io == "float32":
+    if wrong and request.config.io == "float32":
         raise UsageError(
             place,
             f'has {wrong[0].dtype.value} at its border ({wrong[0].name!r}), and io = "float32" was asked for',

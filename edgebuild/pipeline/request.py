@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from edgebuild import __version__, cache, resources
-from edgebuild.config import Config, DataSource
+from edgebuild.config import Config, DataSource, automatic
 from edgebuild.process import Tool
 from edgebuild.reports.report import Report
 from edgebuild.target import load
@@ -43,8 +43,10 @@ class Request:
 
         Raises:
             UsageError: there is no such target.
+            UnsupportedError: it cannot have the engine that is asked for.
         """
-        own, profile = config.for_target(target), load.load(target)
+        own = config.for_target(target)
+        profile = load.load(target).with_engine(own.engine)
         packages = profile.packages if own.packages is None else own.packages
         return cls(own, profile, own.io or profile.io, packages, own.output / profile.name)
 
@@ -52,9 +54,22 @@ class Request:
         """Every file of the user's that the build reads, folders spread out; the profiles come last."""
         config = self.config
         sources = [s.path for s in (config.calibration, config.evaluation, config.training) if s is not None]
-        for path in dict.fromkeys([*([config.file] if config.file else []), config.model, *sources]):
+        sources += self.step_files()
+        named = [path for path in (config.file, config.labels) if path is not None]
+        for path in dict.fromkeys([*named, config.model, *sources]):
             yield from sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
         yield from self.profile.files
+
+    def step_files(self) -> list[Path]:
+        """Files that settings of the compression steps name, such as a teacher's; relative to the configuration."""
+        if not self.config.steps:
+            return []
+        from edgebuild import compress
+
+        folder = self.config.file.parent if self.config.file else Path()
+        steps = [step for step in self.config.steps if step.technique != automatic.NAME]
+        names = [name for step in steps for name in compress.files(step.technique, step.settings)]
+        return [Path(os.path.abspath(folder / name)) for name in names]
 
     @functools.cached_property
     def model_key(self) -> str:
@@ -65,7 +80,9 @@ class Request:
             cache.file_digest(config.model),
             [_source(s) for s in (config.calibration, config.evaluation, config.training)],
             config.steps,
+            [cache.file_digest(path) for path in self.step_files() if path.exists()],
             config.precision,
+            config.quantization,
             self.io,
             config.seed,
             config.evaluation_samples,
@@ -81,6 +98,7 @@ class Request:
             self.model_key,
             config.name,
             config.final_softmax,
+            cache.file_digest(config.labels) if config.labels else None,
             config.vectors,
             config.budget,
             config.gates,
@@ -157,10 +175,11 @@ def tools_of(profile: Profile) -> tuple[Tool, ...]:
     from edgebuild import emulators, toolchains
 
     found: list[Tool] = []
-    if profile.toolchain in toolchains.names():
-        found += toolchains.find(profile.toolchain).tools
-    if profile.emulation.emulator in emulators.names():
-        found += emulators.find(profile.emulation.emulator).tools
+    for part in (profile, *profile.also):
+        if part.toolchain in toolchains.names():
+            found += toolchains.find(part.toolchain).tools
+        if part.emulation.emulator in emulators.names():
+            found += emulators.find(part.emulation.emulator).tools
     return tuple(dict.fromkeys(found))
 
 

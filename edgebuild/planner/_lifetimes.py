@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from edgebuild import ops
-from edgebuild.artifacts import Move, Plan, Segment
+from edgebuild.arena import Move, Plan, Segment
 from edgebuild.ir.graph import ABSENT, Graph
 from edgebuild.kernels import Selection
 from edgebuild.planner import ALIGNMENT, Buffer, Overlap, Placement, Problem, find, violations

@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 
 from edgebuild import ops
-from edgebuild.artifacts import Plan
+from edgebuild.arena import Plan
 from edgebuild.ir.graph import Graph
 from edgebuild.planner import Buffer, Problem
 

@@ -8,7 +8,7 @@ predicted instructions wins.
 from __future__ import annotations
 
 from edgebuild import kernels, ops
-from edgebuild.artifacts import Segment
+from edgebuild.arena import Segment
 from edgebuild.ir.graph import Graph
 from edgebuild.kernels import Selection
 from edgebuild.planner import ALIGNMENT

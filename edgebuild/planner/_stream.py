@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from edgebuild import kernels
-from edgebuild.artifacts import Segment, StreamCall, StreamMove, StreamStep, StreamSum
+from edgebuild.arena import Segment, StreamCall, StreamMove, StreamStep, StreamSum
 from edgebuild.ir.graph import Graph
 from edgebuild.kernels import Part, Selection
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from edgebuild.artifacts import Plan
+from edgebuild.arena import Plan
 from edgebuild.config import Budget
 from edgebuild.errors import BudgetError
 from edgebuild.ir.graph import Graph

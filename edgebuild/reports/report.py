@@ -28,6 +28,7 @@ class Report:
     """Everything known about one build for one target; see ``docs/report.md`` for each field.
 
     Attributes:
+        unproven: sentences about what no emulator has shown.
         up_to_date: whether nothing had to be done; not part of the JSON.
     """
 
@@ -43,6 +44,7 @@ class Report:
     tools: Mapping[str, str] = field(default_factory=dict)
     files: tuple[Mapping[str, Any], ...] = ()
     seconds: Mapping[str, float] | None = None
+    unproven: tuple[str, ...] = ()
     up_to_date: bool = False
 
     def as_json(self) -> dict[str, Any]:
@@ -61,6 +63,7 @@ class Report:
             "tools": dict(self.tools),
             "files": [dict(file) for file in self.files],
             "seconds": _dict(self.seconds),
+            "unproven": list(self.unproven),
         }
 
     @classmethod
@@ -79,6 +82,7 @@ class Report:
             tools=found["tools"],
             files=tuple(found["files"]),
             seconds=found["seconds"],
+            unproven=tuple(found.get("unproven", ())),
         )
 
     def with_files(self, files: tuple[Mapping[str, Any], ...]) -> Report:

@@ -7,6 +7,7 @@ or are given by path, and may inherit from those that ship with edgebuild.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,8 +59,12 @@ def load(name_or_path: str | Path, search: Sequence[Path] | None = None) -> Prof
     Raises:
         UsageError: there is no such target, or its file breaks a rule.
     """
-    chain = _chain(name_or_path, search)
-    return _schema.profile(chain, _merged(chain))
+    profile, also = _one(name_or_path, search)
+    others = [_one(name, search)[0] for name in also]
+    files = dict.fromkeys(file for other in (*others, profile) for file in other.files)
+    return dataclasses.replace(
+        profile, also=tuple(dataclasses.replace(other, files=()) for other in others), files=tuple(files)
+    )
 
 
 def explain(name_or_path: str | Path, search: Sequence[Path] | None = None) -> tuple[Origin, ...]:
@@ -73,6 +78,13 @@ def explain(name_or_path: str | Path, search: Sequence[Path] | None = None) -> t
     _schema.profile(chain, merged)
     given = {key: document for document in chain for key, _ in leaves(document.data)}
     return tuple(Origin(".".join(key), value, given[key].place(key)) for key, value in leaves(merged))
+
+
+def _one(name_or_path: str | Path, search: Sequence[Path] | None) -> tuple[Profile, tuple[str, ...]]:
+    """A profile alone, and the names of those that go into its packages with it."""
+    chain = _chain(name_or_path, search)
+    merged = _merged(chain)
+    return _schema.profile(chain, merged), tuple(merged.get("also", ()))
 
 
 def _chain(name_or_path: str | Path, search: Sequence[Path] | None) -> tuple[Document, ...]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
+
+from edgebuild.errors import UnsupportedError
 
 Engine = Literal["c", "litert"]
 Kind = Literal["flash", "ram"]
@@ -37,11 +40,13 @@ class Cpu:
         features: what kernels may ask for: ``thumb`` (every Cortex-M), ``thumb2`` (Armv7-M on), ``dsp``, ``mve``,
             ``fpu``, ``neon`` …
         flags: compiler flags that select it.
+        abi: what the system calls native code for it (Android: ``arm64-v8a``); empty where that says nothing.
     """
 
     name: str
     features: frozenset[str] = frozenset()
     flags: tuple[str, ...] = ()
+    abi: str = ""
 
 
 @dataclass(frozen=True)
@@ -95,6 +100,7 @@ class Profile:
         io: element type of the model's border, ``int8`` or ``float32``.
         toolchain: plugin in ``edgebuild.toolchains``.
         packages: plugins in ``edgebuild.packagers`` that run by default.
+        also: further targets whose code goes into the same package, each proven on its own.
         files: the TOML files it was merged from, the profile's own last.
     """
 
@@ -109,7 +115,22 @@ class Profile:
     packages: tuple[str, ...]
     io: str = "int8"
     operators: OperatorLimits = OperatorLimits()
+    also: tuple[Profile, ...] = ()
     files: tuple[Path, ...] = ()
+
+    def with_engine(self, engine: Engine | None) -> Profile:
+        """The same target with another engine; generated C deploys an int8 border.
+
+        Raises:
+            UnsupportedError: there is no TFLite runtime for it.
+        """
+        if engine in (None, self.engine):
+            return self
+        if engine == "litert":
+            raise UnsupportedError(
+                f"target {self.name}", "there is no TFLite runtime for it", 'remove engine, or set engine = "c"'
+            )
+        return dataclasses.replace(self, engine="c", io="int8")
 
     def bytes(self, kind: Kind) -> int:
         """Total bytes of all regions of ``kind``."""

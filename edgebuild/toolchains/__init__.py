@@ -75,6 +75,27 @@ class Toolchain(ABC):
     ) -> list[str]:
         """``objects`` and ``library`` to program ``output``; the map goes beside it, ``.map`` for ``.elf``."""
 
+    def link_dynamic(
+        self, profile: Profile, objects: Sequence[str], library: str, shared: Sequence[str], output: str
+    ) -> list[str]:
+        """``objects`` and ``library`` to a Linux program that looks for the libraries ``shared`` in ``../lib``."""
+        # what the shared libraries need themselves is there where the program runs, not here
+        linker = ("--gc-sections", "--strip-all", "--allow-shlib-undefined", "-rpath,$ORIGIN/../lib")
+        return [
+            self.compiler.command,
+            *profile.cpu.flags,
+            *(f"-Wl,{option}" for option in linker),
+            *objects,
+            library,
+            *shared,
+            "-o",
+            output,
+        ]
+
+    def needed(self, program: str) -> list[str]:
+        """The shared libraries that a Linux program needs, and which versions of them."""
+        return [self.disassembler.command, "--private-headers", program]
+
     def archive(self, library: str, objects: Sequence[str]) -> list[str]:
         """``objects`` to static ``library``, with no dates and no owners in it."""
         return [self.archiver.command, "rcsD", library, *objects]
@@ -113,6 +134,7 @@ def find(name: str) -> Toolchain:
 
 from edgebuild.toolchains._build import build_library, object_paths, write  # noqa: E402
 from edgebuild.toolchains._link import RegionOverflow, link  # noqa: E402
+from edgebuild.toolchains._shared import link_library  # noqa: E402
 
 __all__ = [
     "DEFAULT_FLAGS",
@@ -123,6 +145,7 @@ __all__ = [
     "build_library",
     "find",
     "link",
+    "link_library",
     "names",
     "object_paths",
     "write",

@@ -88,7 +88,10 @@ def test_division_by_zero_does_not_trap(runtime):
     assert runtime.__aeabi_idiv(7, 0) == 0
 
 
-@given(data=st.binary(min_size=1, max_size=80), start=st.integers(0, 79), to=st.integers(0, 79), count=st.integers(0, 80))
+PLACE = st.integers(0, 79)
+
+
+@given(data=st.binary(min_size=1, max_size=80), start=PLACE, to=PLACE, count=st.integers(0, 80))
 def test_memory(runtime, data, start, to, count):
     start, to = min(start, len(data) - 1), min(to, len(data) - 1)
     count = min(count, len(data) - max(start, to))

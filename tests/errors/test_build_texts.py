@@ -16,12 +16,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests import zoo
-from tests.write_tflite import write
 
 from edgebuild import ops
 from edgebuild.ir.graph import Graph, Node, Tensor
 from edgebuild.ir.types import DType, Quantization
+from tests import zoo
+from tests.write_tflite import write
 
 pytestmark = pytest.mark.qemu
 

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.write_tflite import write
 
 from edgebuild import frontends, ops, oracles, passes
 from edgebuild.ir.arithmetic import output_extent
 from edgebuild.ir.graph import Graph, Node, Tensor
 from edgebuild.ir.types import DType, Quantization
 from edgebuild.ir.verify import verify
+from tests.write_tflite import write
 
 CONVOLUTION = {"stride_h": 1, "stride_w": 1, "dilation_h_factor": 1, "dilation_w_factor": 1}
 

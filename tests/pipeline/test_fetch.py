@@ -35,10 +35,10 @@ def deb(files: dict[str, bytes], kind: str = "xz") -> bytes:
         link.type, link.linkname = tarfile.SYMTYPE, "/lib/there"
         tar.addfile(link)
     members = {"debian-binary": b"2.0\n", "control.tar.xz": b"odd", f"data.tar.{kind}": made.getvalue()}
-    parts = [
-        f"{n:<16}{0:<12}{0:<6}{0:<6}{0o100644:<8o}{len(c):<10}`\n".encode() + c + b"\n" * (len(c) % 2)
-        for n, c in members.items()
-    ]
+    parts = []
+    for name, content in members.items():
+        head = f"{name:<16}{0:<12}{0:<6}{0:<6}{0o100644:<8o}{len(content):<10}`\n"
+        parts.append(head.encode() + content + b"\n" * (len(content) % 2))
     return b"!<arch>\n" + b"".join(parts)
 
 
@@ -87,10 +87,9 @@ def kept(tmp_path: Path) -> list[str]:
 def test_packages_are_unpacked_and_kept(mirror: Path, tmp_path: Path) -> None:
     folder, hit = fetch.debian(WANTED, unheard)
     assert not hit
-    found = sorted(
-        p.relative_to(folder / "root").as_posix() for p in folder.rglob("*") if not p.is_dir() or p.is_symlink()
-    )
-    assert found[-3:] == ["boot/vmlinuz-6.1", "lib/libc.so.6", "lib/link"]
+    root = folder / "root"
+    found = sorted(p.relative_to(root).as_posix() for p in root.rglob("*") if p.is_symlink() or not p.is_dir())
+    assert found == ["boot/vmlinuz-6.1", "lib/libc.so.6", "lib/link"]
     assert (folder / "root/lib/link").readlink() == Path("/lib/there")
     assert fetch.versions(folder) == {"linux-image-6.1.0-1-arm64": "6.1", "libc6": "1:2.36"}
     for file in mirror.iterdir():
@@ -123,7 +122,7 @@ def test_a_package_that_nobody_has(mirror: Path, tmp_path: Path) -> None:
     with pytest.raises(ToolError) as refused:
         fetch.debian(WANTED, unheard)
     assert refused.value.place == "apt-get"
-    assert refused.value.rule == "does not find libc6, linux-image-6.1.0-1-arm64 (architecture arm64)"
+    assert refused.value.rule == "does not find libc6 (architecture arm64)"
     assert "later builds need no network" in refused.value.remedy and kept(tmp_path) == []
 
 

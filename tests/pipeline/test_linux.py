@@ -72,9 +72,7 @@ def test_the_runtime_gives_the_same_bytes_as_here(name: str, tmp_path: Path) -> 
     assert "Raspberry" not in json.dumps(emulation(report)) and str(tmp_path) not in text
 
 
-@pytest.mark.parametrize(
-    ("target", "cpu"), [("rpi-zero2", "cortex-a53"), ("rpi3", "cortex-a53"), ("rpi5", "cortex-a76")]
-)
+@pytest.mark.parametrize(("target", "cpu"), [("rpi-zero2", "cortex-a53"), ("rpi5", "cortex-a76")])
 def test_every_64_bit_board(target: str, cpu: str, tmp_path: Path) -> None:
     report = build(KWS, target, tmp_path)
     assert (emulation(report)["cpu"], emulation(report)["mismatched_bytes"]) == (cpu, 0)

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests import zoo
-from tests.pipeline.conftest import settings
 
 from edgebuild import kernels, ops, pipeline
 from edgebuild.errors import MismatchError
 from edgebuild.ops.average_pool_2d import AveragePool2D
+from tests import zoo
+from tests.pipeline.conftest import settings
 
 
 @pytest.fixture

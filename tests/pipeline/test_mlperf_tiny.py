@@ -7,10 +7,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from tests import zoo
-from tests.pipeline.conftest import settings
 
 from edgebuild import pipeline
+from tests import zoo
+from tests.pipeline.conftest import settings
 
 CORES = ("cortex-m0plus", "cortex-m3", "cortex-m4", "cortex-m7", "cortex-m33", "cortex-m55")
 
@@ -113,12 +113,12 @@ def test_two_builds_in_two_folders_give_the_same_bytes(tmp_path: Path, monkeypat
 def test_whole_models_run_clean_under_sanitizers(memory: str, tmp_path: Path) -> None:
     """On the host, with every way of saving RAM and with none, in an arena of exactly its size."""
     import numpy as np
-    from tests.codegen import bench
 
     from edgebuild import frontends, kernels, oracles, passes, planner
     from edgebuild.codegen.project import generate
     from edgebuild.pipeline.device import PASSES
     from edgebuild.validate.vectors import xorshift
+    from tests.codegen import bench
 
     entries, expected = [], []
     for name in zoo.NAMES:

@@ -13,7 +13,7 @@ from edgebuild.target.load import explain, load, names
 from edgebuild.target.profile import Profile
 
 SHIPPED = (resources.folder("targets"),)
-BUILT_HERE = ("cortex-m", "host")
+BUILT_HERE = ("android", "cortex-m", "host", "linux")
 
 
 @pytest.fixture(params=names(SHIPPED))
@@ -23,7 +23,7 @@ def profile(request) -> Profile:
 
 def test_names():
     assert names(SHIPPED) == (
-        "android-arm64", "android-armv7", "android-x86_64", "corstone-300", "cortex-m0plus", "cortex-m3",
+        "android", "android-arm64", "android-armv7", "android-x86_64", "corstone-300", "cortex-m0plus", "cortex-m3",
         "cortex-m33", "cortex-m4", "cortex-m55", "cortex-m7", "host", "nano33ble", "nucleo-l4r5zi", "pico2",
         "raspberry-pi-pico", "rpi-zero", "rpi-zero2", "rpi3", "rpi3-32", "rpi4", "rpi5", "stm32f746g-disco",
     )  # fmt: skip

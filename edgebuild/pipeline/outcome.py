@@ -1,0 +1,83 @@
+"""What a build found out about the model, as its report says it, and the gates that it must pass."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any
+
+from edgebuild.errors import AccuracyError, UsageError
+from edgebuild.pipeline.request import Request, tools_of
+from edgebuild.reports.report import Gate
+
+if TYPE_CHECKING:
+    from edgebuild.pipeline.device import Proof
+    from edgebuild.pipeline.model import Model
+
+
+def insist_on_gates(gates: tuple[Gate, ...], request: Request) -> None:
+    """Insist that every gate holds.
+
+    Raises:
+        UsageError: one cannot be measured.
+        AccuracyError: one does not hold.
+    """
+    for gate in gates:
+        if gate.value is None:
+            raise UsageError(
+                f"gates.{gate.name}",
+                "cannot be measured: the evaluation data has no labels, or the float model is not there",
+                "give labels (y) with data.evaluation, and for accuracy_drop the trained model, not a .tflite",
+            )
+    failed = [gate for gate in gates if not gate.ok]
+    if failed:
+        raise AccuracyError(
+            f"{request.config.name} on {request.profile.name}",
+            "an accuracy gate does not hold on the emulated core",
+            "train longer, compress less, or relax [gates] in edgebuild.toml",
+            tuple(f"{g.name} is {g.value:.4f}, limit {g.limit:.4f}" for g in failed if g.value is not None),
+        )
+
+
+def model(request: Request, prepared: Model) -> dict[str, Any]:
+    """The model file that was built."""
+    from edgebuild.pipeline.device import total_macs
+
+    content = prepared.content
+    return {
+        "path": request.config.model.name,
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "tflite_bytes": len(content),
+        "macs": total_macs(prepared.graph),
+    }
+
+
+def accuracy(prepared: Model, proof: Proof) -> dict[str, Any] | None:
+    """Accuracy before, on the host and on the emulated core; None without labels."""
+    if proof.device_accuracy is None:
+        return None
+    return {
+        "float": prepared.float_accuracy,
+        "int8_host": proof.host_accuracy,
+        "device": proof.device_accuracy,
+        "samples": len(proof.vectors.inputs) - proof.random,
+    }
+
+
+def gates(request: Request, prepared: Model, proof: Proof) -> Iterator[Gate]:
+    """The gates that the user set on accuracy."""
+    wanted, device = request.config.gates, proof.device_accuracy
+    if wanted.accuracy is not None:
+        yield Gate("accuracy", wanted.accuracy, device, device is not None and device >= wanted.accuracy)
+    if wanted.accuracy_drop is not None:
+        known = device is not None and prepared.float_accuracy is not None
+        drop = round((prepared.float_accuracy or 0.0) - (device or 0.0), 6) if known else None
+        yield Gate("accuracy_drop", wanted.accuracy_drop, drop, drop is not None and drop <= wanted.accuracy_drop)
+
+
+def versions(request: Request) -> Mapping[str, str]:
+    """Version of each program that took part, by its name."""
+    from edgebuild.pipeline.versions import version
+
+    return {PurePath(tool.command).name: version(tool) for tool in tools_of(request.profile) if tool.path()}
