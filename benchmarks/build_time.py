@@ -11,9 +11,9 @@ import time
 from pathlib import Path
 
 import numpy as np
-from tests import zoo
 
 from edgebuild import config, pipeline
+from tests import zoo
 
 TARGET = "cortex-m4"
 

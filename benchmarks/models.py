@@ -17,10 +17,9 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from tests import zoo
-
 from edgebuild import config, frontends, passes, pipeline
 from edgebuild.pipeline.device import PASSES
+from tests import zoo
 
 HERE = Path(__file__).parent
 STORED = HERE / "figures.json"
@@ -93,7 +92,9 @@ def data_bytes(model: str) -> int:
 
 def show(core: str, models: dict[str, dict[str, int]], peer: dict[str, Any]) -> None:
     """A table for one core; ratios to TFLM with CMSIS-NN, and their geometric means."""
-    print(f"\n{core}\n{'':22}{'instructions':>14}{'':7}{'RAM':>9}{'':7}{'arena':>8}{'stack':>7}{'flash':>9}{'':7}{'code':>8}")
+    print(
+        f"\n{core}\n{'':22}{'instructions':>14}{'':7}{'RAM':>9}{'':7}{'arena':>8}{'stack':>7}{'flash':>9}{'':7}{'code':>8}"
+    )
     ratios: dict[str, list[float]] = {"instructions": [], "ram": [], "flash": []}
     for model, row in models.items():
         against = {

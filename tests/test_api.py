@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.write_tflite import write
 
 import edgebuild
 from edgebuild import ops
 from edgebuild.errors import BudgetError
+from tests.write_tflite import write
 
 
 def test_build_from_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

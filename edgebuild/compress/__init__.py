@@ -7,15 +7,14 @@ plugins' own import TensorFlow only inside the functions that work on a model.
 from __future__ import annotations
 
 import dataclasses
-import difflib
-import types
 import typing
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from edgebuild import registry
+from edgebuild.config import fields
 from edgebuild.errors import UsageError
 
 if TYPE_CHECKING:
@@ -33,12 +32,18 @@ class Training:
         y: integer labels ``(count,)``, or targets of the output's shape.
         place: the data's name in messages.
         seed: of the shuffling.
+        teacher: what the model as it was loaded answers to ``x``; None unless ``share`` is above 0.
+        share: of the loss that follows ``teacher`` instead of ``y``, 0 to 1.
+        open_model: reads another model file that a setting names, vetted as the user's own is, as a tf_keras model.
     """
 
     x: NDArray[Any]
     y: NDArray[Any]
     place: str
     seed: int
+    teacher: NDArray[Any] | None = None
+    share: float = 0.0
+    open_model: Callable[[str], Any] | None = None
 
 
 class Technique(ABC, Generic[Chosen]):
@@ -51,6 +56,19 @@ class Technique(ABC, Generic[Chosen]):
     Settings: ClassVar[type[Any]]
     trains: ClassVar[bool]
     """Whether it needs training data."""
+
+    distill: ClassVar[float | None] = 0.0
+    """Share of the fine-tuning's loss that follows the model as it was loaded, unless the step's ``distill`` says
+    otherwise; None where the technique knows no such setting."""
+
+    def undoes(self, settings: Chosen, earlier: str, before: Any) -> str:
+        """Why this step would destroy what an earlier step did, as the end of a sentence; empty where it would not.
+
+        Args:
+            earlier: name of that step's technique.
+            before: its settings.
+        """
+        return ""
 
     @abstractmethod
     def check(self, model: Any, settings: Chosen) -> None:
@@ -86,7 +104,7 @@ def find(name: str) -> Technique[Any]:
         return registry.find(__name__, name, Technique)()  # type: ignore[type-abstract]
     except KeyError:
         raise UsageError(
-            f"compression step {name!r}", "there is no such technique", _did_you_mean(name, names())
+            f"compression step {name!r}", "there is no such technique", fields.did_you_mean(name, names())
         ) from None
 
 
@@ -100,44 +118,68 @@ def settings(name: str, values: Mapping[str, Any]) -> Any:
     place = f"compression step {name!r}"
     hints = typing.get_type_hints(schema)
     checked: dict[str, Any] = {}
+    share(name, values)
     for key, value in values.items():
+        if key == DISTILL and _follows(find(name)):
+            continue
         if key not in hints:
-            raise UsageError(place, f"unknown setting {key!r}", _did_you_mean(key, tuple(hints)))
-        checked[key] = _value(value, hints[key], f"{place}, {key}")
+            raise UsageError(place, f"unknown setting {key!r}", fields.did_you_mean(key, tuple(hints)))
+        checked[key] = fields.value(value, hints[key], f"{place}, {key}")
     try:
         return schema(**checked)
     except ValueError as error:
         raise UsageError(place, str(error), "change the setting") from error
 
 
-def _value(value: Any, hint: Any, place: str) -> Any:
-    """``value`` as the type ``hint``, where TOML's types allow it."""
-    if typing.get_origin(hint) is types.UnionType:
-        if value is None:
-            return None
-        hint = next(kind for kind in typing.get_args(hint) if kind is not type(None))
-    if hint is float and type(value) is int:
-        return float(value)
-    if typing.get_origin(hint) is tuple and isinstance(value, list | tuple):
-        inner = typing.get_args(hint)[0]
-        return tuple(_value(item, inner, place) for item in value)
-    if typing.get_origin(hint) is typing.Literal:
-        choices = typing.get_args(hint)
-        if value not in choices:
-            raise UsageError(place, f"{value!r} is not one of {', '.join(choices)}", _did_you_mean(str(value), choices))
-        return value
-    if type(value) is not hint:
-        expected = getattr(hint, "__name__", "list")
-        raise UsageError(place, f"{value!r} is not {_WORDS.get(expected, expected)}", "change the setting")
+def check_order(steps: Sequence[tuple[str, Any]]) -> None:
+    """Refuse steps that destroy what an earlier one did.
+
+    Args:
+        steps: names and settings, in order.
+
+    Raises:
+        UsageError: with the reason and the order that makes sense.
+    """
+    for index, (name, chosen) in enumerate(steps):
+        for earlier, before in steps[:index]:
+            reason = find(name).undoes(chosen, earlier, before)
+            if reason:
+                raise UsageError(
+                    f"compression step {name!r}",
+                    f"comes after {earlier!r}, and {reason}",
+                    f"let {name!r} come before {earlier!r}",
+                )
+
+
+DISTILL = "distill"
+"""A setting that every technique with fine-tuning has, so that none needs to know of it: see :func:`share`."""
+
+
+def share(name: str, values: Mapping[str, Any]) -> float:
+    """Share of the loss of a step's fine-tuning that follows the model as it was loaded (self-distillation).
+
+    Raises:
+        UsageError: it is no number from 0 to 1.
+    """
+    technique = find(name)
+    if not _follows(technique) or DISTILL not in values:
+        return technique.distill or 0.0 if technique.trains else 0.0
+    place = f"compression step {name!r}"
+    value: float = fields.value(values[DISTILL], float, f"{place}, {DISTILL}")
+    if not 0 <= value <= 1:
+        raise UsageError(place, f"{DISTILL} must lie between 0 and 1, not {value:g}", "change the setting")
     return value
 
 
-_WORDS = {"float": "a number", "int": "a whole number", "str": "text", "bool": "true or false", "tuple": "a list"}
+def _follows(technique: Technique[Any]) -> bool:
+    return technique.trains and technique.distill is not None
 
 
-def _did_you_mean(word: str, known: tuple[str, ...]) -> str:
-    close = difflib.get_close_matches(word, known, 1)
-    return f"did you mean {close[0]!r}?" if close else f"use one of {', '.join(known)}"
+def files(name: str, values: Mapping[str, Any]) -> tuple[str, ...]:
+    """Files that the settings ``values`` of technique ``name`` refer to, as they stand there."""
+    marked = {field.name for field in dataclasses.fields(find(name).Settings) if field.metadata.get("file")}
+    named = [value for key, value in values.items() if key in marked and isinstance(value, str)]
+    return tuple(value for value in named if "." in value or "/" in value)  # else a name such as ds_cnn
 
 
 def defaults(name: str) -> dict[str, tuple[Any, str]]:

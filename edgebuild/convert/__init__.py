@@ -5,12 +5,15 @@ Imports TensorFlow only inside its functions; the worker process calls them.
 
 from __future__ import annotations
 
+import dataclasses
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from edgebuild import registry
+from edgebuild.config import fields
+from edgebuild.errors import UsageError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -46,8 +49,34 @@ class Source:
     variables: tuple[Any, ...]
 
 
+@dataclass(frozen=True)
+class Plain:
+    """Settings of a precision that has none."""
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """A converted model.
+
+    Attributes:
+        content: the .tflite.
+        facts: what was chosen and what it cost, for the report; JSON types.
+    """
+
+    content: bytes
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
 class Precision(ABC):
-    """One way to represent the model's numbers."""
+    """One way to represent the model's numbers.
+
+    The class variable ``Settings`` is a frozen dataclass as a compression technique's is.
+    """
+
+    Settings: ClassVar[type[Any]] = Plain
+
+    technique: ClassVar[str | None] = None
+    """The compression technique that prepares a model for it."""
 
     calibrates: ClassVar[bool]
     """Whether it needs calibration data."""
@@ -57,13 +86,19 @@ class Precision(ABC):
 
     @abstractmethod
     def convert(
-        self, source: Source, calibration: NDArray[Any] | None, io: str, progress: Callable[[float], None]
-    ) -> bytes:
+        self,
+        source: Source,
+        calibration: NDArray[Any] | None,
+        io: str,
+        progress: Callable[[float], None],
+        settings: Any = None,
+    ) -> Result:
         """The .tflite.
 
         Args:
             calibration: ``(count, *input shape)`` of float32; None only where ``calibrates`` is False.
             io: one of ``borders``.
+            settings: of the type ``Settings``; None: its defaults.
             progress: called with the fraction of the calibration that is done.
 
         Raises:
@@ -83,3 +118,20 @@ def find(name: str) -> Precision:
         KeyError: there is none.
     """
     return registry.find(__name__, name, Precision)()  # type: ignore[type-abstract]
+
+
+def settings(name: str, values: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """The settings of precision ``name``, and what of ``values`` is for the technique that prepares a model for it.
+
+    Raises:
+        UsageError: an unknown setting of a precision without such a technique, a wrong type, out of range.
+    """
+    schema = find(name).Settings
+    own = {field.name for field in dataclasses.fields(schema)}
+    rest = {key: value for key, value in values.items() if key not in own}
+    place = f"precision {name!r}"
+    if rest and find(name).technique is None:
+        key = next(iter(rest))
+        remedy = fields.did_you_mean(key, tuple(own)) if own else "it has no settings"
+        raise UsageError(place, f"unknown setting {key!r}", remedy)
+    return fields.read(schema, {key: value for key, value in values.items() if key in own}, place), rest

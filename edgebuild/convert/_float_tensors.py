@@ -5,8 +5,8 @@ from __future__ import annotations
 CONVERSIONS = ("QUANTIZE", "DEQUANTIZE")
 
 
-def operators(model: bytes) -> list[str]:
-    """``OPERATOR 'layer'`` for each operator of ``model`` that has a float tensor.
+def operators(model: bytes, allowed: tuple[str, ...] = ()) -> list[str]:
+    """``OPERATOR 'layer'`` for each operator of ``model`` that has a float tensor, but those of layers ``allowed``.
 
     QUANTIZE and DEQUANTIZE have one by nature: at the border because floats were asked for, and anywhere else only
     around another float operator, which is the one to name.
@@ -24,5 +24,7 @@ def operators(model: bytes) -> list[str]:
             tensors = [int(index) for index in (*operator.inputs, *operator.outputs) if index >= 0]
             if name not in CONVERSIONS and any(graph.tensors[index].type in floats for index in tensors):
                 layer = graph.tensors[int(operator.outputs[0])].name.decode("utf-8", "replace")
+                if {part.split("/")[0] for part in layer.split(";")} & set(allowed):
+                    continue
                 found.append(f"{name} {layer.split(';')[0]!r}")
     return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from edgebuild.convert import Precision, Source, _converter
+from edgebuild.convert import Precision, Result, Source, _converter
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -18,9 +18,14 @@ class Float32(Precision):
     borders = ("float32",)
 
     def convert(
-        self, source: Source, calibration: NDArray[Any] | None, io: str, progress: Callable[[float], None]
-    ) -> bytes:
+        self,
+        source: Source,
+        calibration: NDArray[Any] | None,
+        io: str,
+        progress: Callable[[float], None],
+        settings: Any = None,
+    ) -> Result:
         def configure(converter: Any, tensorflow: Any) -> None:
             """Nothing to set."""
 
-        return _converter.run(source, configure)
+        return Result(_converter.run(source, configure))

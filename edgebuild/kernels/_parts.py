@@ -82,7 +82,7 @@ def part(node: Node, graph: Graph, first: int, count: int) -> Part:
         options[EXPLICIT] = ((begin - low, high - end), (w.before[1], right))
         reads[node.inputs[0]] = (begin, end - begin)
     else:
-        reads = {i: (first, count) for i in node.inputs}
+        reads = dict.fromkeys(node.inputs, (first, count))
     for index, (_, rows) in reads.items():
         source = tensors[index]
         tensors[index] = replace(source, shape=(1, rows, *source.shape[2:]))

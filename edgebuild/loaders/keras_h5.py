@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from edgebuild.errors import UsageError
-from edgebuild.loaders import Inspection, Loaded, Loader, _allow_list, _hdf5, _keras
+from edgebuild.loaders import Inspection, Loaded, Loader, _allow_list, _hdf5, _keras, _shapes
 
 
 class KerasH5(Loader):
@@ -30,7 +30,8 @@ class KerasH5(Loader):
             _hdf5.refuse_outside_data(file, place)
             version = _hdf5.text(file.attrs.get("keras_version", "2"))
             config = _hdf5.parse(raw, place, "model_config")
-        return Inspection(f"Keras {version}", _allow_list.check(config, place, allow_unsafe=allow_unsafe))
+        layers = _allow_list.check(config, place, allow_unsafe=allow_unsafe)
+        return Inspection(f"Keras {version}", layers, _shapes.of(config))
 
     def load(self, path: Path, *, allow_unsafe: bool) -> Loaded:
         with _hdf5.open_file(str(path), str(path)) as file:

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from edgebuild.errors import UsageError
-from edgebuild.loaders import Inspection, Loaded, Loader, _allow_list, _hdf5, _keras
+from edgebuild.loaders import Inspection, Loaded, Loader, _allow_list, _hdf5, _keras, _shapes
 
 _LARGEST = 4 << 30
 """Bytes that all members together may unpack to: far above any model for these targets."""
@@ -36,7 +36,7 @@ class KerasV3(Loader):
         layers = _allow_list.check(config, place, allow_unsafe=allow_unsafe)
         with _hdf5.open_file(weights, place) as file:
             _hdf5.refuse_outside_data(file, place)
-        return Inspection(f"Keras {version}", layers)
+        return Inspection(f"Keras {version}", layers, _shapes.of(config))
 
     def load(self, path: Path, *, allow_unsafe: bool) -> Loaded:
         with zipfile.ZipFile(path) as archive:

@@ -61,6 +61,7 @@ class Binary(Operator):
             return Case(name, _cases.graph(self.name, (left, right), output, options, 2))
 
         yield case("same shape", (1, 5, 3, 4), (1, 5, 3, 4))
+        yield case("residual, RELU", (1, 5, 3, 4), (1, 5, 3, 4), scales=(0.05, 0.025, 0.06), activation="RELU")
         yield case("channel vector", (1, 4, 3, 6), (6,), constant=True)
         yield case("scalar, RELU", (1, 3, 7), (1,), activation="RELU", constant=True)
         yield case("both broadcast", (1, 4, 1, 3), (1, 1, 5, 3))

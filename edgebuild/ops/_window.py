@@ -8,7 +8,6 @@ from edgebuild.ir.arithmetic import output_extent, padding_before
 from edgebuild.ir.graph import Graph, Node
 from edgebuild.ops import Rows
 
-
 EXPLICIT = "explicit_padding"
 """Option of a node that took over a PAD: ((top, bottom), (left, right)).  TFLite's schema has no such thing."""
 

@@ -138,6 +138,7 @@ class Conv2D(Operator):
         yield case("groups", 5, 5, 6, 4, (3, 3), groups=2)
         yield case("left shift", 4, 4, 2, 3, (1, 1), output_scale=0.0001)
         yield case("kernel larger than the image", 2, 2, 3, 3, (5, 5))
+        yield case("whole vectors of channels", 5, 6, 16, 6, (3, 3), fused_activation_function="RELU")
 
 
 def context(node: Node, graph: Graph) -> Call:

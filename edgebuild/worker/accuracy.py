@@ -34,7 +34,9 @@ def accuracy(
 
 
 def size(model: Any) -> dict[str, Any]:
-    """``parameters`` of a Keras model, and ``zeros``, the share of its weights (of rank 2 and above) that are zero."""
+    """``parameters`` of a Keras model, ``zeros``, the share of its weights (of rank 2 and above), and ``macs``."""
+    from edgebuild.compress import _macs
+
     weights = [np.asarray(weight) for weight in model.get_weights()]
     matrices = [weight for weight in weights if weight.ndim >= 2]
     total = sum(weight.size for weight in matrices)
@@ -42,4 +44,5 @@ def size(model: Any) -> dict[str, Any]:
     return {
         "parameters": sum(int(weight.size) for weight in weights),
         "zeros": round(zeros / total, 6) if total else 0.0,
+        "macs": _macs.of_model(model),
     }

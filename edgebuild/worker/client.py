@@ -85,6 +85,15 @@ def read_evaluation(job: Job, on_progress: Callable[[Progress], None] | None = N
     return evaluation(job)
 
 
+def split(job: Job, on_progress: Callable[[Progress], None] | None = None) -> None:
+    """Write the training data to ``job.out`` as ``training`` and ``held_out``; needs no TensorFlow.
+
+    Raises:
+        UsageError, ToolError, EdgebuildError: as for :func:`convert`.
+    """
+    _run(replace(job, task="split"), on_progress)
+
+
 def evaluation(job: Job) -> Evaluation | None:
     """The evaluation files that :func:`convert` or :func:`read_evaluation` left in ``job.out``."""
     inputs, labels = job.out / "evaluation_inputs.npy", job.out / "evaluation_labels.npy"

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -31,19 +32,24 @@ class Job:
         out: an existing folder that the worker may fill: ``model.tflite``, ``converted.json``,
             ``evaluation_inputs.npy``, ``evaluation_labels.npy``, ``files_read.json``, ``worker.log``.
         task: ``convert`` goes from model file to .tflite; ``data`` only reads the evaluation data, for a model
-            that is a .tflite already, and needs no TensorFlow.
+            that is a .tflite already, and ``split`` writes the training data as two folders of .npy, ``training`` and
+            ``held_out``; both need no TensorFlow.
+        quantization: settings of the precision, and of the technique that prepares a model for it.
         io: element type of the border of the .tflite: ``int8`` or ``float32``.
         evaluation_samples: accuracy is measured on the first so many samples, here and on the device.
         calibration_samples: at most so many, spread evenly over the calibration data, feed the quantizer.
-        input_shape: shape that the .tflite takes, with batch 1; for ``data``.
+        input_shape: shape that the model takes, with batch 1; for ``data`` and ``split``.
+        held_out: how many training samples ``split`` keeps aside, at most a fifth of them.
+        folder: where the files that the steps' settings name are looked for.
         threads: how many TensorFlow computes with.  Results depend on it, so it is not the machine's number of cores.
     """
 
     model: Path
     out: Path
-    task: Literal["convert", "data"] = "convert"
+    task: Literal["convert", "data", "split"] = "convert"
     steps: tuple[Step, ...] = ()
     precision: str = "int8"
+    quantization: Mapping[str, Any] = field(default_factory=dict)
     io: str = "int8"
     calibration: DataSource | None = None
     evaluation: DataSource | None = None
@@ -51,7 +57,9 @@ class Job:
     evaluation_samples: int = 500
     calibration_samples: int = 500
     input_shape: tuple[int, ...] | None = None
+    held_out: int = 2000
     seed: int = 1
+    folder: Path = Path()
     threads: int = 2
     allow_unsafe_model: bool = False
     limits: Limits = Limits()
@@ -64,12 +72,14 @@ class Job:
             out=out,
             steps=config.steps,
             precision=config.precision,
+            quantization=config.quantization,
             io=io,
             calibration=config.calibration,
             evaluation=config.evaluation,
             training=config.training,
             evaluation_samples=config.evaluation_samples,
             seed=config.seed,
+            folder=Path(os.path.abspath(config.file.parent if config.file else Path())),
             allow_unsafe_model=config.allow_unsafe_model,
         )
 
@@ -81,7 +91,7 @@ class Job:
     def from_json(cls, text: str) -> Job:
         """The job that :meth:`to_json` wrote."""
         values: dict[str, Any] = json.loads(text)
-        for key in ("model", "out"):
+        for key in ("model", "out", "folder"):
             values[key] = Path(values[key])
         for key in ("calibration", "evaluation", "training"):
             values[key] = _source(values[key])

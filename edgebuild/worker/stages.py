@@ -1,7 +1,6 @@
 """What the worker process does, in order: look, load, read data, compress, convert, write down.  Child only.
 
-The imports say which parts need numpy; TensorFlow is imported by the functions that are called from the stage
-``start`` on, never before the model file has been vetted.
+TensorFlow is imported by functions called from the stage ``start`` on, never before the model has been vetted.
 """
 
 from __future__ import annotations
@@ -11,12 +10,13 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from edgebuild import compress, convert, loaders
+from edgebuild.config import Step
 from edgebuild.errors import EdgebuildError, UsageError
 from edgebuild.worker.events import Progress
 from edgebuild.worker.job import Job
@@ -57,6 +57,11 @@ def run(job: Job, report: Report) -> None:
     if job.task == "data":
         assert job.input_shape is not None, "a data job states the shape"
         _read_evaluation(job, clock, job.input_shape, "float32")
+    elif job.task == "split":
+        from edgebuild.worker import halves
+
+        with clock.stage("data", "reading training data", job.limits.data):
+            halves.write(job)
     else:
         _convert(job, clock)
     sources = (job.calibration, job.evaluation, job.training)
@@ -69,6 +74,7 @@ def run(job: Job, report: Report) -> None:
 def _convert(job: Job, clock: Clock) -> None:
     limits = job.limits
     with clock.stage("inspect", "reading the model", limits.load):
+        job, quantization = _prepared(job)
         precision, techniques = _check(job)
         loader = loaders.find(loaders.recognise(job.model))
         loader.inspect(job.model, allow_unsafe=job.allow_unsafe_model)
@@ -97,6 +103,10 @@ def _convert(job: Job, clock: Clock) -> None:
             )
         if any(technique.trains for technique, _ in techniques):
             training = _training(job, samples, shape, dtype)
+    shares = [compress.share(step.technique, step.settings) for step in job.steps]
+    if training is not None and any(shares):
+        with clock.stage("teach", "asking the model what it answers", limits.measure):
+            training = _taught(training, model)
 
     def measure(loaded: loaders.Loaded) -> float | None:
         with clock.stage("measure", "measuring accuracy", limits.measure) as progress:
@@ -105,19 +115,21 @@ def _convert(job: Job, clock: Clock) -> None:
     float_accuracy = measure(model)
     steps: list[dict[str, Any]] = []
     before = {**size(model.model), "accuracy": float_accuracy} if techniques else {}
-    for step, (technique, settings) in zip(job.steps, techniques, strict=True):
+    for step, (technique, settings), share in zip(job.steps, techniques, shares, strict=True):
         technique.check(model.model, settings)
         _seed(job)
+        given = replace(training, share=share) if training is not None and technique.trains else None
         with clock.stage(step.technique, f"compressing: {step.technique}", limits.compress) as progress:
-            smaller = technique.apply(model.model, training if technique.trains else None, settings, progress)
+            smaller = technique.apply(model.model, given, settings, progress)
         model = loaders.of_tf_keras(smaller, job.model)
         after = {**size(smaller), "accuracy": measure(model)}
-        steps.append({"technique": step.technique, "settings": asdict(settings), "before": before, "after": after})
+        shown = {**asdict(settings), **({compress.DISTILL: share} if share else {})}
+        steps.append({"technique": step.technique, "settings": shown, "before": before, "after": after})
         before = after
 
     with clock.stage("convert", f"converting to {job.precision}", limits.convert) as progress:
         _seed(job)
-        content = precision.convert(
+        result = precision.convert(
             convert.Source(
                 place=str(job.model),
                 name=model.name,
@@ -129,9 +141,40 @@ def _convert(job: Job, clock: Clock) -> None:
             calibration,
             job.io,
             progress,
+            quantization,
         )
-        (job.out / "model.tflite").write_bytes(content)
+        if techniques:
+            from edgebuild.worker import promises
+
+            promises.insist(model.model, result.content)
+        (job.out / "model.tflite").write_bytes(result.content)
+    if result.facts:
+        shown = {"precision": job.precision, **asdict(quantization)}
+        steps.append(
+            {
+                "technique": "quantize",
+                "settings": shown,
+                "before": before,
+                "after": {**result.facts, "bytes": len(result.content)},
+            }
+        )
     _write_down(job, float_accuracy, steps, clock.seconds)
+
+
+def _prepared(job: Job) -> tuple[Job, Any]:
+    """``job`` with the step that its precision needs before it, and the precision's settings.
+
+    Raises:
+        UsageError: the precision does not exist, or has no such setting.
+    """
+    if job.precision not in convert.names():
+        return job, None  # refused with the rest
+    settings, rest = convert.settings(job.precision, job.quantization)
+    technique = convert.find(job.precision).technique
+    if technique is not None and (rest or not job.steps or job.steps[-1].technique != technique):
+        both = {key: value for key, value in job.quantization.items() if key in compress.defaults(technique)}
+        job = replace(job, steps=(*job.steps, Step(technique, {**rest, **both})))
+    return job, settings
 
 
 def _check(job: Job) -> tuple[convert.Precision, list[tuple[compress.Technique[Any], Any]]]:
@@ -150,6 +193,7 @@ def _check(job: Job) -> tuple[convert.Precision, list[tuple[compress.Technique[A
     techniques = [
         (compress.find(step.technique), compress.settings(step.technique, step.settings)) for step in job.steps
     ]
+    compress.check_order([(step.technique, own) for step, (_, own) in zip(job.steps, techniques, strict=True)])
     if precision.calibrates and job.calibration is None:
         raise UsageError(
             "calibration data",
@@ -193,7 +237,21 @@ def _training(job: Job, samples: Any, shape: tuple[int, ...], dtype: str) -> com
             "the training data has no labels",
             "give y as well: numpy.savez(path, x=…, y=…) or return (x, y)",
         )
-    return compress.Training(read.x, read.y, read.place, job.seed)
+
+    def open_model(file: str) -> Any:
+        path = job.folder / file
+        loader = loaders.find(loaders.recognise(path))
+        loader.inspect(path, allow_unsafe=job.allow_unsafe_model)
+        return loaders.for_compression(loader.load(path, allow_unsafe=job.allow_unsafe_model), path).model
+
+    return compress.Training(read.x, read.y, read.place, job.seed, open_model=open_model)
+
+
+def _taught(training: compress.Training, model: loaders.Loaded) -> compress.Training:
+    """With the answers of the model as it was loaded; the steps change its weights."""
+    from edgebuild.compress import _teacher
+
+    return replace(training, teacher=_teacher.answers(model.call, training.x, model.batch))
 
 
 def _read_evaluation(job: Job, clock: Clock, shape: tuple[int, ...], dtype: str) -> Any:

@@ -112,7 +112,9 @@ def test_some_case_is_exact_for_it(name):
     assert any(variant.exact(graph.nodes[0], graph) for graph in graphs)
 
 
-@pytest.mark.parametrize("template", sorted(resources.folder("templates").rglob("kernels/**/*.j2")), ids=lambda p: p.name)
+@pytest.mark.parametrize(
+    "template", sorted(resources.folder("templates").rglob("kernels/**/*.j2")), ids=lambda p: p.name
+)
 def test_assembly_takes_struct_fields_as_32_bits(template):
     """Fields of a layer's struct have 16 bits where that suffices, and a register's upper half is then undefined."""
     bare = re.findall(r'"[+=&]*[a-z]"\s*\(\s*\*?layer->\w+', template.read_text())

@@ -149,12 +149,12 @@ REFUSALS: dict[str, tuple[Callable[[Path], None], int, str]] = {
         "  remedy: change the layers named above; edgebuild ops lists what is supported",
     ),
     "flash budget": (
-        append('[budget]\nflash = 600\n'),
+        append("[budget]\nflash = 600\n"),
         3,
         "more than the flash budget of 600",
     ),
     "flash of a board": (
-        lambda folder: (change_model(big(1_200_000))(folder), retarget("stm32f746g-disco")(folder)) and None,
+        lambda folder: [change_model(big(1_200_000))(folder), retarget("stm32f746g-disco")(folder)][0],
         3,
         "more than stm32f746g-disco's flash of 1,048,576\n",
     ),
@@ -171,7 +171,11 @@ REFUSALS: dict[str, tuple[Callable[[Path], None], int, str]] = {
     "unknown target": (retarget("cortex-m5"), 2, "did you mean"),
     "unknown key": (append("[proofs]\nvectors = 4\n"), 2, "edgebuild.toml:4: "),
     "unknown package": (append("[target.cortex-m4]\npackages = ['arduini']\n"), 2, "arduini"),
-    "accuracy without labels": (append("[gates]\naccuracy = 0.9\n"), 2, "gates: accuracy is measured on evaluation data"),
+    "accuracy without labels": (
+        append("[gates]\naccuracy = 0.9\n"),
+        2,
+        "gates: accuracy is measured on evaluation data",
+    ),
 }
 
 

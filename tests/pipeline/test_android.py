@@ -101,7 +101,7 @@ def unsupported() -> bytes:
 
 def test_a_consumer_compiles_and_runs_against_the_package(tmp_path: Path) -> None:
     """Unzip, look with javap, compile a class against it, run it: what a user would do first."""
-    (tmp_path / "labels.txt").write_text("".join(f"word \"{n}\"\n" for n in range(12)))
+    (tmp_path / "labels.txt").write_text("".join(f'word "{n}"\n' for n in range(12)))
     build = settings(
         zoo.tflite("keyword_spotting"), tmp_path, "android-x86_64", model__labels=str(tmp_path / "labels.txt")
     )

@@ -129,7 +129,7 @@ def test_pruning_a_keras_3_model_is_deterministic_and_leaves_the_zeros(convert: 
     assert step.technique == "prune"
     assert step.settings["sparsity"] == 0.75
     assert step.settings["learning_rate"] == 0.001  # a default is reported as well
-    assert step.before == {"parameters": 159, "zeros": 0.0, "accuracy": 1.0}
+    assert step.before == {"parameters": 159, "zeros": 0.0, "macs": 1688, "accuracy": 1.0}
     # 27 of the stem's 36 and 24 of the pointwise 32, of 36 + 36 + 32 + 24 weights of rank 2 and above
     assert step.after["zeros"] == pytest.approx((27 + 24) / 128, abs=0.01)
     assert step.after["parameters"] == 159

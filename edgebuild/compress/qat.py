@@ -1,0 +1,107 @@
+"""Quantization-aware training: the model is fine-tuned while it computes as int8 will, and learns to bear the rounding.
+
+Not TF-MOT's: its QAT refuses about twenty kinds of layers and leaves others in float32.  Here BatchNorm is folded
+first, every layer is wrapped the same way, and what comes out is a plain model whose weights lie where int8 puts them,
+so that it converts like any other.  Pruned weights stay zero and clustered ones clustered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from edgebuild.compress import Technique, Training
+from edgebuild.errors import ToolError
+
+_WARM = 8
+"""Batches from which the first ranges of the outputs are taken."""
+
+
+@dataclass(frozen=True)
+class QatSettings:
+    """Settings of ``qat``."""
+
+    epochs: int = field(default=2, metadata={"help": "passes over the training data"})
+    batch_size: int = field(default=64, metadata={"help": "samples in a step of the optimizer"})
+    learning_rate: float = field(default=3e-4, metadata={"help": "of Adam"})
+    dense: Literal["per_channel", "per_tensor"] = field(
+        default="per_channel", metadata={"help": "scales of Dense layers, as they will be converted"}
+    )
+
+    def __post_init__(self) -> None:
+        if self.epochs < 1 or self.batch_size < 1:
+            raise ValueError("epochs and batch_size must be at least 1")
+        if not self.learning_rate > 0:
+            raise ValueError(f"learning_rate must be positive, not {self.learning_rate:g}")
+
+
+class Qat(Technique[QatSettings]):
+    """Own wrappers around every layer of the flat model, gone again at the end."""
+
+    Settings = QatSettings
+    trains = True
+
+    def undoes(self, settings: QatSettings, earlier: str, before: Any) -> str:
+        return "once is enough: give it more epochs" if earlier == "qat" else ""
+
+    def check(self, model: Any, settings: QatSettings) -> None:
+        """Every model can be trained so; layers that are not known are left as they are."""
+
+    def apply(
+        self,
+        model: Any,
+        training: Training | None,
+        settings: QatSettings,
+        progress: Callable[[float], None],
+    ) -> Any:
+        from edgebuild.compress import _fine_tune, _fold, _rounded
+
+        assert training is not None, "a technique that trains is given training data"
+        plain = _fold.folded(model)
+        before = _held(plain)
+        wrapped = _rounded.rounded(plain, per_tensor=settings.dense == "per_tensor")
+        size = settings.batch_size
+        for number in range(min(_WARM, _fine_tune.steps(len(training.x), size))):
+            wrapped(training.x[number * size : (number + 1) * size], training=True)
+        _fine_tune.fit(
+            wrapped,
+            training,
+            epochs=settings.epochs,
+            batch_size=size,
+            learning_rate=settings.learning_rate,
+            progress=progress,
+        )
+        for layer in wrapped.layers:
+            if isinstance(layer, _rounded.Rounded):
+                for name in layer.names():
+                    getattr(layer.layer, name).assign(layer.rounded(name))
+                plain.get_layer(layer.name).set_weights(layer.layer.get_weights())
+        _insist(before, _held(plain))
+        return plain
+
+
+def _held(model: Any) -> dict[str, tuple[int, int]]:
+    """Zeros and clusters of every weight that earlier steps have pruned or clustered, by name."""
+    from edgebuild.compress import _keep
+
+    return {
+        one.weight.name: (0 if one.mask is None else int((one.mask == 0).sum()), one.clusters)
+        for one in _keep.held(model)
+    }
+
+
+def _insist(before: dict[str, tuple[int, int]], after: dict[str, tuple[int, int]]) -> None:
+    """What was pruned or clustered still is.
+
+    Raises:
+        ToolError: it is not.
+    """
+    for name, (zeros, clusters) in before.items():
+        now = after.get(name, (0, 0))
+        if now[0] < zeros or (clusters and not 0 < now[1] <= clusters):
+            raise ToolError(
+                "compression step 'qat'",
+                f"was to keep {zeros} zeros and {clusters} clusters in {name!r}, but {now[0]} and {now[1]} are left",
+                "report this with the model",
+            )

@@ -1,0 +1,188 @@
+"""Which recipe ``auto`` tries next: a function of what the trials before it found, so that a search can be resumed.
+
+First int8 alone, whose calibration chooses ranges, equalization and bias correction by itself, and quantization in
+training where that is not accurate enough.  Then each way of making the model smaller at half strength; the best of
+them is driven as far as accuracy allows; last, what remains is pruned in blocks that kernels skip, and what is
+nearly accurate enough gets quantization in training.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from edgebuild.config import Step
+from edgebuild.config.automatic import AutoSettings
+
+LEVERS = ("channels", "factorize", "narrow")
+"""Ways of making the model smaller: whole filters removed, layers factorized, a narrower student distilled."""
+
+HALF = 0.5
+STEP = 0.1
+"""Strengths, shares of the multiply-accumulates that go, are not told apart more finely."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Steps and precision.
+
+    Attributes:
+        lever: which of :data:`LEVERS` it uses; empty for none.
+        strength: share of the multiply-accumulates that the lever takes away.
+        blocks: share of zeros in blocks of 2 x 4; 0 without.
+    """
+
+    lever: str = ""
+    strength: float = 0.0
+    blocks: float = 0.0
+    precision: str = "int8"
+
+    def steps(self, settings: AutoSettings) -> tuple[Step, ...]:
+        """The compression steps."""
+        tuned = {
+            "epochs": settings.epochs,
+            "batch_size": settings.batch_size,
+            "learning_rate": settings.learning_rate,
+        }
+        found: list[Step] = []
+        if self.lever == "channels":
+            own: dict[str, Any] = {"pattern": "channels", "sparsity": self.strength, "layers": "auto"}
+            found.append(Step("prune", {**own, "distill": 0.5, **tuned}))
+        elif self.lever == "factorize":
+            found.append(Step("factorize", {"keep": round(1 - self.strength, 3), **tuned}))
+        elif self.lever == "narrow":
+            width = round(math.sqrt(1 - self.strength), 3)  # multiply-accumulates go with its square
+            more = {**tuned, "epochs": 3 * settings.epochs, "learning_rate": 3 * settings.learning_rate}
+            found.append(Step("distill", {"width": width, **more}))
+        if self.blocks:
+            found.append(Step("prune", {"pattern": "2x4", "sparsity": self.blocks, "distill": 0.5, **tuned}))
+        return tuple(found)
+
+    def quantization(self, settings: AutoSettings) -> dict[str, Any]:
+        """Settings of the precision."""
+        if self.precision != "int8_qat":
+            return {}
+        return {"epochs": 1, "batch_size": settings.batch_size, "learning_rate": settings.learning_rate / 4}
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A recipe and what came of it.
+
+    Attributes:
+        accuracy, float_accuracy: on the samples held out, 0 to 1; of the int8 model, and of the model as it was.
+        flash, ram, instructions: on the target; None where not measured.
+        missing: by how much it misses accuracy, in shares of the samples, and 0 when it does not.
+        over: by how many bytes it exceeds the budget, flash and RAM together.
+        failure: why there is nothing to measure; empty when there is.
+    """
+
+    recipe: Recipe
+    accuracy: float | None = None
+    float_accuracy: float | None = None
+    tflite_bytes: int | None = None
+    macs: int | None = None
+    flash: int | None = None
+    ram: int | None = None
+    instructions: int | None = None
+    missing: float = 0.0
+    over: int = 0
+    failure: str = ""
+
+    @property
+    def accurate(self) -> bool:
+        """Whether it keeps the accuracy that is asked for."""
+        return not self.failure and self.missing <= 0
+
+    @property
+    def holds(self) -> bool:
+        """Whether it keeps accuracy and budget."""
+        return self.accurate and self.over <= 0
+
+    @property
+    def cost(self) -> float:
+        """What is made small: flash times instructions, or bytes times multiply-accumulates where those are unknown."""
+        if self.failure:
+            return math.inf
+        size, work = self.flash or self.tflite_bytes, self.instructions or self.macs
+        return math.inf if size is None or work is None else float(size) * work
+
+
+def best(trials: Sequence[Trial]) -> Trial | None:
+    """The cheapest that holds; None when none does."""
+    holding = [trial for trial in trials if trial.holds]
+    return min(holding, key=lambda trial: trial.cost, default=None)
+
+
+def nearest(trials: Sequence[Trial]) -> Trial | None:
+    """What came nearest to holding: accuracy first, then bytes."""
+    real = [trial for trial in trials if not trial.failure]
+    return min(real, key=lambda trial: (trial.missing, trial.over), default=None)
+
+
+def following(trials: Sequence[Trial], settings: AutoSettings, *, trains: bool, content: bool) -> Recipe | None:
+    """The next recipe to try; None when there is none.
+
+    Args:
+        trains: whether there is training data.
+        content: whether anything that holds is good enough, because a budget says how small it must be.
+    """
+    if not trials:
+        return Recipe()
+    if len(trials) >= settings.trials or not trains or (content and best(trials) is not None):
+        return None
+    done = {trial.recipe: trial for trial in trials}
+    plain = Recipe()
+    trained = Recipe(precision="int8_qat")
+    if not done[plain].accurate and trained not in done:
+        return trained
+    precision = "int8" if done[plain].accurate or not done[trained].accurate else "int8_qat"
+    for lever in LEVERS:
+        recipe = Recipe(lever, HALF, precision=precision)
+        if recipe not in done:
+            return recipe
+    further = _further(done, precision)
+    if further is not None:
+        return further
+    return _finish(trials, done)
+
+
+def _further(done: dict[Recipe, Trial], precision: str) -> Recipe | None:
+    """The best lever at the strength that halves what is not known yet."""
+    halves = [done[Recipe(lever, HALF, precision=precision)] for lever in LEVERS]
+    accurate = [trial for trial in halves if trial.accurate]
+    if accurate:
+        lever = min(accurate, key=lambda trial: trial.cost).recipe.lever
+    else:
+        real = [trial for trial in halves if not trial.failure]
+        if not real:
+            return None
+        lever = min(real, key=lambda trial: trial.missing).recipe.lever
+    own = {r.strength: t for r, t in done.items() if (r.lever, r.blocks, r.precision) == (lever, 0.0, precision)}
+    low = max((strength for strength, trial in own.items() if trial.accurate), default=0.0)
+    high = min((strength for strength, trial in own.items() if not trial.accurate and strength > low), default=1.0)
+    if high - low <= STEP + 1e-9:
+        return None
+    strength = round((low + high) / 2, 3)
+    return None if strength in own else Recipe(lever, strength, precision=precision)
+
+
+def _finish(trials: Sequence[Trial], done: dict[Recipe, Trial]) -> Recipe | None:
+    """Blocks of zeros on the best, then quantization in training for the cheapest that nearly holds."""
+    accurate = [trial for trial in trials if trial.accurate]
+    if accurate:
+        top = min(accurate, key=lambda trial: trial.cost).recipe
+        for blocks in (0.5, 0.75):
+            recipe = Recipe(top.lever, top.strength, blocks, top.precision)
+            if top.blocks < blocks and recipe not in done:
+                return recipe
+    least = min((trial.cost for trial in accurate), default=math.inf)
+    near = [t for t in trials if not t.failure and 0 < t.missing <= 0.01 and t.cost < least]
+    for trial in sorted(near, key=lambda trial: trial.missing):
+        one = trial.recipe
+        recipe = Recipe(one.lever, one.strength, one.blocks, "int8_qat")
+        if recipe not in done:
+            return recipe
+    return None
