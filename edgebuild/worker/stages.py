@@ -1,5 +1,4 @@
 """What the worker process does, in order: look, load, read data, compress, convert, write down.  Child only.
-
 TensorFlow is imported by functions called from the stage ``start`` on, never before the model has been vetted.
 """
 
