@@ -176,7 +176,7 @@ def channels() -> None:
         differences[name] = [float(np.abs(answers[0] - answers[1]).max()), predicted - counted]
     FOUND["removed"] = differences
     for name, wanted in (("even", None), ("spread", "auto"), ("named", ["hidden"])):
-        share = 0.02 if name == "named" else 0.5
+        share = 0.005 if name == "named" else 0.5
         narrow = step("prune", residual(), pattern="channels", sparsity=share, layers=wanted)
         FOUND[name] = {
             "macs": [_macs.of_model(model), _macs.of_model(narrow)],

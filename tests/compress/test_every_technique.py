@@ -46,7 +46,8 @@ def test_an_unknown_setting_is_refused(name: str) -> None:
 def test_finding_one_imports_no_tensorflow(name: str) -> None:
     code = (
         "import sys; from edgebuild import compress;"
-        f"compress.settings({name!r}, {LEAST.get(name, {})!r}); sys.exit('tensorflow' in sys.modules or 'numpy' in sys.modules)"
+        f"compress.settings({name!r}, {LEAST.get(name, {})!r});"
+        "sys.exit('tensorflow' in sys.modules or 'numpy' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
 
