@@ -40,6 +40,23 @@ def weights(
     return Tensor("weights", tuple(shape), DType.INT8, Quantization(scales, (0,) * channels, axis), data)
 
 
+def pruned(source: np.random.Generator, weight: Tensor, rows: int, share: float) -> Tensor:
+    """``weight`` with ``share`` of its blocks of ``rows`` outputs times four inputs set to zero."""
+    assert weight.data is not None
+    data = weight.data.copy()
+    for row in range(0, data.shape[0], rows):
+        for column in range(0, data.shape[-1], 4):
+            gone = source.random(data.shape[1:-1]) < share
+            data[row : row + rows, ..., column : column + 4][:, gone] = 0
+    return replace(weight, data=data)
+
+
+def coarse(weight: Tensor) -> Tensor:
+    """``weight`` with at most sixteen levels: multiples of 16."""
+    assert weight.data is not None
+    return replace(weight, data=(weight.data // 16 * 16).astype(np.int8))
+
+
 def bias(source: np.random.Generator, weight: Tensor, input_scale: float, channels: int, span: int = 4000) -> Tensor:
     """A constant int32 bias whose scales are input scale times weight scale."""
     assert weight.quantization is not None

@@ -96,8 +96,11 @@ class Conv2D(Operator):
             groups, with_bias = more.pop("groups", 1), more.pop("bias", True)
             low, per_channel = more.pop("low", -127), more.pop("per_channel", True)
             out_scale = more.pop("output_scale", 0.3)
+            zeros, levels = more.pop("zeros", 0.0), more.pop("levels", 256)
             image = _cases.activation("input", (1, height, width, channels), 0.05, zero_in)
             weight = _cases.weights(random, (filters, *kernel, channels // groups), 0, per_channel, low)
+            weight = _cases.pruned(random, weight, 4, zeros) if zeros else weight
+            weight = _cases.coarse(weight) if levels == 16 else weight
             options = {
                 "padding": "SAME",
                 "stride_h": 1,
@@ -137,6 +140,11 @@ class Conv2D(Operator):
         yield case("5x5, saturating", 6, 6, 3, 4, (5, 5), output_scale=0.002)
         yield case("groups", 5, 5, 6, 4, (3, 3), groups=2)
         yield case("left shift", 4, 4, 2, 3, (1, 1), output_scale=0.0001)
+        relu = {"fused_activation_function": "RELU", "zero_points": (-128, -128)}
+        yield case("1x1, pruned in blocks", 3, 5, 64, 8, (1, 1), zeros=0.75, **relu)
+        yield case("3x3, pruned in blocks", 4, 4, 16, 8, (3, 3), zeros=0.75, **relu)
+        yield case("sixteen levels", 3, 5, 64, 8, (1, 1), levels=16, **relu)
+        yield case("sixteen levels, pruned in blocks", 3, 5, 64, 8, (1, 1), levels=16, zeros=0.75, **relu)
         yield case("kernel larger than the image", 2, 2, 3, 3, (5, 5))
         yield case("whole vectors of channels", 5, 6, 16, 6, (3, 3), fused_activation_function="RELU")
 
