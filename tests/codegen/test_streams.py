@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
@@ -84,12 +86,18 @@ def streamed_examples(count: int) -> list[Graph]:
     @settings(max_examples=40 * count, deadline=None, database=None, derandomize=True, phases=[Phase.generate])
     @given(networks())
     def collect(graph: Graph) -> None:
-        plan = planner.plan(graph, kernels.select(graph, frozenset()), "least")
-        if plan.segments and len(found) < count:
+        if planner.plan(graph, kernels.select(graph, frozenset()), "least").segments:
             found.append(graph)
+        if len(found) >= count:
+            raise _Enough
 
-    collect()
+    with contextlib.suppress(_Enough):
+        collect()
     return found
+
+
+class _Enough(Exception):
+    """Ends the search."""
 
 
 def entries(graphs: list[Graph], features: frozenset[str]) -> list[bench.Entry]:
