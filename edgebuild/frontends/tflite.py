@@ -15,7 +15,7 @@ import tflite
 
 from edgebuild.errors import UsageError
 from edgebuild.frontends import Frontend
-from edgebuild.ir.graph import Graph, Node, Tensor
+from edgebuild.ir.graph import ABSENT, Graph, Node, Tensor
 from edgebuild.ir.types import DType, Quantization
 from edgebuild.ops import by_tflite
 
@@ -41,12 +41,14 @@ class Tflite(Frontend):
             tensors = tuple(_tensor(model, subgraph, i) for i in range(subgraph.TensorsLength()))
             nodes = tuple(_node(model, subgraph, tensors, i) for i in range(subgraph.OperatorsLength()))
             inputs, outputs = (_indices(a) for a in (subgraph.InputsAsNumpy(), subgraph.OutputsAsNumpy()))
+            signatures = [_indices(subgraph.Tensors(i).ShapeSignatureAsNumpy()) for i in range(len(tensors))]
+            _check_indices(nodes, inputs, outputs, len(tensors))
         except DAMAGED as error:
             raise damaged(place) from error
         if not inputs or not outputs:
             raise UsageError(place, "has no input or no output", "export the model again with both")
         graph = Graph(name, tensors, nodes, inputs, outputs)
-        _check_shapes(graph, subgraph, place)
+        _check_shapes(graph, signatures, place)
         return graph
 
 
@@ -212,10 +214,18 @@ def _named(accessor: str, value: Any) -> Any:
     return _names(enumeration)[value] if enumeration else value
 
 
-def _check_shapes(graph: Graph, subgraph: Any, place: str) -> None:
+def _check_indices(nodes: tuple[Node, ...], inputs: tuple[int, ...], outputs: tuple[int, ...], tensors: int) -> None:
+    made = (index for node in nodes for index in node.outputs)
+    read = (index for node in nodes for index in node.inputs if index != ABSENT)
+    for index in (*inputs, *outputs, *made, *read):
+        if not 0 <= index < tensors:
+            raise IndexError(index)
+
+
+def _check_shapes(graph: Graph, signatures: list[tuple[int, ...]], place: str) -> None:
     """Refuse a dynamic extent other than the batch, which is always 1 on a device."""
     for index in (*graph.inputs, *graph.outputs):
-        signature = _indices(subgraph.Tensors(index).ShapeSignatureAsNumpy())
+        signature = signatures[index]
         tensor = graph.tensors[index]
         if any(extent < 0 for extent in signature[1:]) or any(extent <= 0 for extent in tensor.shape):
             shown = " x ".join("?" if n < 0 else str(n) for n in (signature or tensor.shape))

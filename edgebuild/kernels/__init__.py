@@ -88,6 +88,16 @@ def select(graph: Graph, features: frozenset[str], optimize: Optimize = "balance
     )
 
 
+def lean(graph: Graph, features: frozenset[str]) -> Selection:
+    """For every node the kernel with the least scratch memory, and of those the one with the fewest instructions."""
+
+    def chosen(node: Node) -> Kernel:
+        found = candidates(node, graph, features)
+        return min(found, key=lambda kernel: (kernel.scratch(node, graph), kernel.instructions(node, graph)))
+
+    return tuple(None if ops.find(node.op).alias else chosen(node) for node in graph.nodes)
+
+
 def _chosen(graph: Graph, features: frozenset[str]) -> Selection:
     return tuple(None if ops.find(node.op).alias else choose(node, graph, features) for node in graph.nodes)
 
@@ -131,6 +141,7 @@ __all__ = [
     "divisible",
     "find",
     "for_part",
+    "lean",
     "names",
     "of",
     "part",

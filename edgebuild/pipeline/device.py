@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from edgebuild.arena import Plan
 from edgebuild.artifacts import Flash, Image, Run, Sources, Vectors, Verdict
 from edgebuild.codegen.harness import harness
 from edgebuild.codegen.project import generate
+from edgebuild.errors import UsageError
 from edgebuild.ir.verify import verify
 from edgebuild.pipeline.answer import expect as expect_bytes
 from edgebuild.pipeline.request import Request, own_digest, tools_identity
@@ -62,16 +64,36 @@ def lower(graph: Graph, request: Request) -> Lowered:
     Raises:
         UnsupportedError: an operator cannot be run; all of them are listed.
         BudgetError: weights or arena alone are too large.
+        UsageError: the graph reads a tensor that nothing makes.
     """
+    try:
+        verify(graph)
+    except AssertionError as error:
+        ops.check(graph, request.profile.operators, request.profile.name)
+        rule = f"cannot run as it is: {error}"
+        raise UsageError(graph.name, rule, "export the model again, without state") from error
     for name in PASSES:
         graph = passes.find(name).run(graph)
         verify(graph)
     ops.check(graph, request.profile.operators, request.profile.name)
     budget.check_constants(graph, request.profile, request.config.budget)
-    selection = kernels.select(graph, request.profile.cpu.features, request.config.optimize)
-    plan = planner.plan(graph, selection, request.config.memory)
-    budget.check_arena(graph, plan, request.profile, request.config.budget)
-    return Lowered(graph, selection, plan)
+    most, _ = budget.limit("ram", request.profile, request.config.budget)
+    for lowered in _planned(graph, request):
+        if not most or lowered.plan.arena_bytes <= most:
+            break
+    budget.check_arena(graph, lowered.plan, request.profile, request.config.budget)
+    return lowered
+
+
+def _planned(graph: Graph, request: Request) -> Iterator[Lowered]:
+    """``graph`` as its user wants it, then with ever less memory."""
+    features = request.profile.cpu.features
+    selection = kernels.select(graph, features, request.config.optimize)
+    yield Lowered(graph, selection, planner.plan(graph, selection, request.config.memory))
+    if request.config.memory != "least":
+        yield Lowered(graph, selection, planner.plan(graph, selection, "least"))
+    selection = kernels.lean(graph, features)
+    yield Lowered(graph, selection, planner.plan(graph, selection, "least"))
 
 
 def generate_sources(lowered: Lowered, request: Request) -> Sources:

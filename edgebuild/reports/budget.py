@@ -11,6 +11,8 @@ from edgebuild.ir.graph import Graph
 from edgebuild.reports.report import Gate
 from edgebuild.target.profile import Kind, Profile
 
+STACKED = "arena, static data and stack"
+
 SHOWN = 5
 """How many of the largest tensors an error names."""
 
@@ -66,18 +68,18 @@ def check_ram(used: int, graph: Graph, profile: Profile, budget: Budget) -> None
     Raises:
         BudgetError: they do not.
     """
-    _insist("ram", used, "arena, static data and stack", graph, profile, budget)
+    _insist("ram", used, STACKED, graph, profile, budget)
 
 
 def _insist(kind: Kind, used: int, what: str, graph: Graph, profile: Profile, budget: Budget) -> None:
     most, who = limit(kind, profile, budget)
     if not most or used <= most:
         return
-    remedy = (
-        "prune, factorize or quantize the model, or choose a target with more flash"
-        if kind == "flash"
-        else "make the layers named above smaller, or choose a target with more RAM"
-    )
+    remedy = "make the layers named above smaller, or choose a target with more RAM"
+    if kind == "flash":
+        remedy = "prune, factorize or quantize the model, or choose a target with more flash"
+    elif what == STACKED:  # the arena alone fits, so nothing smaller was tried
+        remedy = f'try memory = "least" and optimize = "size", {remedy}'
     raise BudgetError(
         graph.name,
         f"needs {used:,} bytes of {kind} ({what}), {used - most:,} more than {who} of {most:,}",

@@ -1,0 +1,41 @@
+"""Which kernels are taken, and what a RAM budget changes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from edgebuild import config, kernels, ops
+from edgebuild.pipeline import line
+from edgebuild.target import load
+from tests.write_tflite import write
+
+CASE = next(ops.find("conv_2d").cases()).graph
+
+
+def test_lean_has_the_least_scratch() -> None:
+    features = load.load("cortex-m4").cpu.features
+    graphs = [case.graph for op in ops.names() for case in ops.find(op).cases()]
+    for graph in graphs:
+        if not all(kernels.candidates(node, graph, features) for node in graph.nodes):
+            continue  # a case that is refused
+        for node, kernel in zip(graph.nodes, kernels.lean(graph, features), strict=True):
+            if kernel is not None:
+                found = [k.scratch(node, graph) for k in kernels.candidates(node, graph, features)]
+                assert kernel.scratch(node, graph) == min(found)
+
+
+@pytest.mark.parametrize("optimize", ["speed", "balanced"])
+def test_a_ram_budget_gives_up_scratch_memory(optimize: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A build that misses its RAM budget by the scratch memory of fast kernels is planned again without."""
+    monkeypatch.setenv("EDGEBUILD_CACHE", str(tmp_path / "cache"))
+    path = tmp_path / "net.tflite"
+    path.write_bytes(write(CASE))
+    given: dict[str, object] = {"model.path": str(path), "targets": ["cortex-m4"], "optimize": optimize}
+    arenas = []
+    for budget in (10_000, 300):
+        report = line.check(config.load(None, {**given, "budget.ram": budget}), "cortex-m4")
+        assert report.ram is not None
+        arenas.append(report.ram["arena"])
+    assert arenas[1] <= 300 < arenas[0]
