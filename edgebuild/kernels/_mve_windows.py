@@ -14,6 +14,11 @@ UNROLLED = 12
 """Vectors of one window up to which copying it can be unrolled."""
 
 
+def turned(w: Window) -> Window:
+    """Height and width exchanged: a column of pixels is a row of them."""
+    return Window(*((pair[1], pair[0]) for pair in (w.input, w.kernel, w.stride, w.dilation, w.before, w.output)))
+
+
 @dataclass(frozen=True)
 class Windows:
     """The windows of a convolution.
@@ -24,7 +29,7 @@ class Windows:
         slot: bytes from one window to the next; whole vectors where they are copied.
         group: windows that are multiplied at once.
         staged: bytes of a pixel on the way to an output whose pixels are no whole words, or 0.
-        unrolled: whether copying windows inside the image can be unrolled.
+        unrolled: whether windows can be copied by unrolled code, from padded rows of the input.
     """
 
     window: Window
@@ -44,7 +49,7 @@ class Windows:
         """
         w = c.window
         if w.input[1] == w.kernel[1] == w.output[1] == 1:
-            w = Window(*((pair[1], pair[0]) for pair in (w.input, w.kernel, w.stride, w.dilation, w.before, w.output)))
+            w = turned(w)
         # The original window decides: a tile may be written early into the next row if rows have at least 4 pixels.
         early = c.window.output[1] >= TILE
         words = c.filters % 4 == 0
@@ -56,7 +61,10 @@ class Windows:
             group = 4 * TILE if staged else -(-c.pixels // TILE) * TILE
             return cls(w, c.channels, True, c.channels, group, staged, False)
         slot = -(-w.kernel[0] * w.kernel[1] * c.channels // 16) * 16
-        unrolled = w.dilation[1] == 1 and w.kernel[0] * -(-w.kernel[1] * c.channels // 16) <= UNROLLED
+        vectors = w.kernel[0] * -(-w.kernel[1] * c.channels // 16)
+        band = w.kernel[0] * _padded_columns(w) * c.channels
+        small = max((w.input[0] * w.input[1] * c.channels + c.pixels * c.filters) // 16, GROUP_BYTES[1])
+        unrolled = w.dilation[1] == 1 and vectors <= UNROLLED and band <= small
         room = min(max(c.pixels * c.filters // 16, GROUP_BYTES[0]), GROUP_BYTES[1])
         group = min(max(TILE, room // slot // TILE * TILE), 8 * TILE)
         return cls(w, c.channels, False, slot, group, staged, unrolled)
@@ -83,43 +91,38 @@ class Windows:
         """Bytes of scratch memory: windows, then staged pixels."""
         return self.copied + self.group * self.staged
 
-    def inside(self) -> tuple[int, int, int, int, int]:
-        """Output rows and columns whose windows can be copied as whole vectors.
+    @property
+    def band(self) -> int:
+        """Bytes of a padded row of the input, from which windows are copied unrolled; 0 where they are not."""
+        return _padded_columns(self.window) * self.channels if self.unrolled else 0
 
-        Returns:
-            First and end row, first and end column, and the end column in the last of these rows, whose vectors might
-            read beyond the input.
-        """
-        if not self.unrolled:
-            return 0, 0, 0, 0, 0
-        w = self.window
-        first, end = [], []
-        axes = (w.input, w.kernel, w.stride, w.dilation, w.before, w.output)
-        for size, k, s, d, before, output in zip(*axes, strict=True):
-            first.append(-(-before // s))
-            end.append(max(min(output, (size - (k - 1) * d - 1 + before) // s + 1), 0))
-        ends = [self._safe_end(y, end[1]) for y in range(end[0])]
-        last = end[0]
-        while last > 1 and ends[last - 2] < end[1]:
-            last -= 1
-        return first[0], last, first[1], end[1], ends[last - 1] if last else 0
+    @property
+    def bands(self) -> int:
+        """Bytes of the padded rows of an output row, and what the last vector may read beyond them."""
+        return -(-(self.window.kernel[0] * self.band + 16) // 16) * 16 if self.unrolled else 0
 
-    def _safe_end(self, y: int, end: int) -> int:
-        """Columns of output row ``y`` whose vectors stay inside the input."""
-        w = self.window
-        row = y * w.stride[0] - w.before[0] + (w.kernel[0] - 1) * w.dilation[0]
-        room = ((w.input[0] - row) * w.input[1] + w.before[1]) * self.channels - 16 * self.vectors
-        return min(end, room // (w.stride[1] * self.channels) + 1) if room >= 0 else 0
+    @property
+    def band_columns(self) -> int:
+        """Columns of the input that a padded row holds."""
+        return min(self.window.input[1], _padded_columns(self.window) - self.window.before[1])
 
     def instructions(self, unrolled: bool) -> float:
         """Executed instructions of copying all windows."""
         if self.direct:
             return 0
         w = self.window
-        top, bottom, left, right, last = self.inside() if unrolled else (0, 0, 0, 0, 0)
-        rows, columns = max(bottom - top, 0), max(right - left, 0)
-        fast = max(rows * columns - (columns - max(last - left, 0)), 0) if rows else 0
-        slow = w.output[0] * w.output[1] - fast
+        height, width = w.output
+        if unrolled:
+            rows = w.kernel[0]
+            band = rows * (15 + 3 * -(-self.band_columns * self.channels // 16)) + 65
+            # pointers to more rows than there are registers live in memory
+            each = (2 if rows < 6 else 5) * rows * self.vectors + 6
+            return height * band + 45 * -(-height * width // self.group) + height * width * each
         runs = 1 if w.dilation[1] == 1 else w.kernel[1]
-        each = 40 + runs * (15 + w.kernel[0] * (9 + 3 * -(-w.kernel[1] // runs * self.channels // 16)))
-        return fast * (2 * w.kernel[0] * self.vectors + 5) + rows * 35 + slow * each
+        row = 13 + 3 * -(-w.kernel[1] // runs * self.channels // 16)
+        return height * width * (60 + runs * (20 + w.kernel[0] * row))
+
+
+def _padded_columns(w: Window) -> int:
+    """Columns from the first window's first one to the last window's last one."""
+    return (w.output[1] - 1) * w.stride[1] + w.kernel[1]

@@ -16,6 +16,19 @@ WINDOWS = ("conv_2d", "depthwise_conv_2d", "average_pool_2d", "max_pool_2d")
 ELEMENT_WISE = ("add", "mul", "relu", "relu6", "logistic", "quantize")
 
 
+@dataclass(frozen=True)
+class PartGraph(Graph):
+    """The graph of a part.
+
+    Attributes:
+        whole: the graph that holds the whole node, whose other layers may share code with the part.
+        origin: the whole node.
+    """
+
+    whole: Graph
+    origin: Node
+
+
 @dataclass(frozen=True, eq=False)
 class Part:
     """Rows ``first`` to ``first + count`` of a node's output.
@@ -36,6 +49,11 @@ class Part:
         padding = self.node.options.get(EXPLICIT, ((0, 0),))[0]
         heights = tuple(count for _, count in self.reads.values())
         return (padding, heights, (self.count,))
+
+
+def neighbours(node: Node, graph: Graph) -> tuple[Node, Graph]:
+    """The node and the graph that tell which layers share code: the whole ones for a part."""
+    return (graph.origin, graph.whole) if isinstance(graph, PartGraph) else (node, graph)
 
 
 def divisible(node: Node, graph: Graph) -> bool:
@@ -87,6 +105,7 @@ def part(node: Node, graph: Graph, first: int, count: int) -> Part:
         source = tensors[index]
         tensors[index] = replace(source, shape=(1, rows, *source.shape[2:]))
     small = replace(node, options=options)
-    made = Part(replace(graph, tensors=tuple(tensors), nodes=(small,)), small, first, count, reads)
+    alone = PartGraph(graph.name, tuple(tensors), (small,), graph.inputs, graph.outputs, graph, node)
+    made = Part(alone, small, first, count, reads)
     assert find(node.op).output(small, made.graph)[0].shape == made.graph.output(small).shape, node
     return made

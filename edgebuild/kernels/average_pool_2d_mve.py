@@ -31,7 +31,7 @@ class AveragePool2DMve(Variant):
         pixels = window.output[0] * window.output[1]
         wide = math.prod(window.kernel) > NARROW
         vectors = -(-graph.output(node).shape[3] // (4 if wide else 8))
-        return 40 + pixels * (30 + vectors * (30 + window.kernel[0] * (6 + 5 * window.kernel[1])))
+        return 40 + pixels * (40 + vectors * (43 + window.kernel[0] * (8 + 5 * window.kernel[1])))
 
     def context(self, node: Node, graph: Graph) -> Call:
         portable = _pool.context(node, graph)

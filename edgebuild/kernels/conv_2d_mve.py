@@ -14,6 +14,7 @@ from edgebuild.kernels import Variant
 from edgebuild.kernels._mve_convolution import CHUNK_CODE, SHORT, TILE, Convolution, tile_instructions, total_macs
 from edgebuild.kernels._mve_output import Form, chunked, join, padded_rows, pair_stream
 from edgebuild.kernels._mve_windows import Windows
+from edgebuild.kernels._parts import neighbours
 from edgebuild.kernels.conv_2d_rows_mve import Conv2DRowsMve
 from edgebuild.ops import Call
 
@@ -40,7 +41,8 @@ class Conv2DMve(Variant):
 
     def scratch(self, node: Node, graph: Graph) -> int:
         family = _Family.of(node, graph)
-        own = family.layer(Convolution.of(node, graph)).scratch
+        windows = family.layer(Convolution.of(node, graph))
+        own = windows.scratch + (windows.bands if windows.unrolled and windows.copy == family.copy else 0)
         # a layer that needs none takes the argument nevertheless, as other layers of its function do
         return max(own, 4) if family.scratch else 0
 
@@ -50,7 +52,7 @@ class Conv2DMve(Variant):
         windows = family.layer(c)
         unroll = 0 if family.depth(windows) else family.unroll
         tile = tile_instructions(family.form, windows.slot, -(-c.filters // 4), unroll)
-        copy = windows.instructions(windows.copy == family.copy)
+        copy = windows.instructions(windows.unrolled and windows.copy == family.copy)
         stage = c.pixels * (14 + 3 * -(-c.filters // 16)) if windows.staged else 0
         groups = -(-c.pixels // windows.group)
         return 80 + copy + stage + groups * 70 + -(-c.pixels // TILE) * tile
@@ -61,7 +63,7 @@ class Conv2DMve(Variant):
         windows = family.layer(c)
         window, chunks = windows.window, -(-windows.slot // 16)
         rounds = -(-chunks // family.unroll)
-        inside = windows.inside() if windows.copy == family.copy else (0, 0, 0, 0, 0)
+        unrolled = windows.unrolled and windows.copy == family.copy
         scalars = {
             "pixels": c.pixels,
             "channels": c.filters,
@@ -73,7 +75,8 @@ class Conv2DMve(Variant):
             "skip": (rounds * family.unroll - chunks) * CHUNK_CODE,
         }
         if family.scratch:
-            scalars |= {"copied": windows.copied, "staged": windows.staged}
+            staging = windows.copied + unrolled * windows.bands
+            scalars |= {"copied": windows.copied, "staging": staging, "staged": windows.staged}
         if family.windows:
             scalars |= window.scalars() | {
                 "dilation_height": window.dilation[0],
@@ -84,7 +87,11 @@ class Conv2DMve(Variant):
             }
             del scalars["output_height"], scalars["kernel_height"]
         if family.copy[0]:
-            scalars |= dict(zip(("top", "bottom", "left", "right", "right_in_last"), inside, strict=True))
+            scalars |= {
+                "band": unrolled * windows.band,
+                "band_left": window.before[1] * c.channels,
+                "band_copied": windows.band_columns * c.channels,
+            }
         rows = chunked(c.rows) if windows.direct else padded_rows(c.rows)
         return Call(
             operands=(node.inputs[0],),
@@ -116,6 +123,8 @@ class _Family:
     @classmethod
     def of(cls, node: Node, graph: Graph) -> _Family:
         """The family of ``node``."""
+        part = Windows.of(Convolution.of(node, graph))
+        node, graph = neighbours(node, graph)
         total = total_macs(graph)
         members = _members(node, graph, total)
         form = join([c.output for c in members])
@@ -128,6 +137,8 @@ class _Family:
         if all(slot <= SHORT for slot in others) and sum(map(_code, others)) <= ANY_DEPTH_CODE:
             depths |= others
         windowed = [Windows.of(c, Windows.of(c).slot in depths) for c in members]
+        # a part of a layer may have to stage outputs where the whole one need not
+        staged = part.staged > 0 or any(windows.staged > 0 for windows in windowed)
         copies: dict[tuple[int, int, int], int] = {}
         for c, windows in zip(members, windowed, strict=True):
             if windows.unrolled:
@@ -138,7 +149,7 @@ class _Family:
             tuple(sorted({w.slot if w.slot in depths else 0 for w in windowed})),
             8 if longest > SHORT else 4,
             any(not windows.direct for windows in windowed),
-            any(windows.staged > 0 for windows in windowed),
+            staged,
             max(sorted(copies), key=lambda key: copies[key], default=(0, 0, 0)),
         )
 
@@ -191,7 +202,7 @@ def _is_likely(node: Node, graph: Graph) -> bool:
     rows = Conv2DRowsMve()
     windows = Windows.of(c)
     tile = tile_instructions(c.output.form, windows.slot, -(-c.filters // 4), 0 if windows.slot <= SHORT else 4)
-    own = windows.instructions(True) + c.pixels / TILE * tile
+    own = windows.instructions(windows.unrolled) + c.pixels / TILE * tile
     return not rows.exact(node, graph) or own < rows.instructions(node, graph)
 
 

@@ -6,6 +6,7 @@ from edgebuild.ir.graph import Graph, Node
 from edgebuild.kernels import Variant
 from edgebuild.kernels._mve_convolution import TILE, Convolution, total_macs
 from edgebuild.kernels._mve_output import Form, join, pair_stream
+from edgebuild.kernels._parts import neighbours
 from edgebuild.ops import Call
 
 REACH = 508
@@ -32,7 +33,8 @@ class Conv2DRowsMve(Variant):
     features = frozenset({"mve"})
 
     def exact(self, node: Node, graph: Graph) -> bool:
-        return _fits(node, graph) and sum(c.macs for c in _alike(node, graph)) >= SHARE * total_macs(graph)
+        whole = neighbours(node, graph)
+        return _fits(node, graph) and sum(c.macs for c in _alike(*whole)) >= SHARE * total_macs(whole[1])
 
     def scratch(self, node: Node, graph: Graph) -> int:
         c = Convolution.of(node, graph)
@@ -43,21 +45,24 @@ class Conv2DRowsMve(Variant):
         w = c.window
         height = w.kernel[0]
         across = -(-w.output[1] // TILE)
-        tile = _pair_instructions(c, _form(node, graph)) * (c.filters // 2) + 15 + height * (3 if _looped(c) else 1)
+        tile = (
+            _pair_instructions(c, _form(*neighbours(node, graph))) * (c.filters // 2)
+            + 15
+            + height * (3 if _looped(c) else 1)
+        )
         edge = 70 + height * (30 + 6 * _span(c) * c.channels // 16)
         edges = min(2, across) * w.output[0] + 2 * w.before[0] * max(0, across - 2) // w.stride[0]
         return w.output[0] * (60 + across * tile) + edges * edge
 
     def context(self, node: Node, graph: Graph) -> Call:
         c = Convolution.of(node, graph)
-        window, form = c.window, _form(node, graph)
+        window, form = c.window, _form(*neighbours(node, graph))
         height, taps = window.kernel
         stride = window.stride[1]
         order = sorted(range(taps), key=lambda tap: (tap % stride, tap))
         vectors = c.weights.reshape(c.filters, height, taps, c.channels // 16, 16)[:, :, order]
         rows = vectors.transpose(0, 1, 3, 2, 4).reshape(c.filters, -1)
-        own = _digits(node, graph)
-        tiles = sorted({own, *(_digits(n, graph) for n in graph.nodes if n is not node and self._likely(n, graph))})
+        tiles = self._tiles(*neighbours(node, graph))
         return Call(
             operands=(node.inputs[0],),
             scalars={
@@ -68,12 +73,17 @@ class Conv2DRowsMve(Variant):
                 "input_channels": c.channels,
                 "input_zero_point": c.input_zero_point,
                 "channels": c.filters,
-                "tile": tiles.index(own),
+                "tile": tiles.index(_digits(*neighbours(node, graph))),
                 **c.output.scalars(form),
             },
             arrays={"weights": pair_stream(rows, c.output, form)},
             shape={"tiles": int("".join(tiles)), "most_rows": max(int(digits[1:3]) for digits in tiles)},
         )
+
+    def _tiles(self, node: Node, graph: Graph) -> list[str]:
+        """The loops of the function that ``node`` calls."""
+        others = (n for n in graph.nodes if n is not node and self._likely(n, graph))
+        return sorted({_digits(node, graph), *(_digits(n, graph) for n in others)})
 
     def _likely(self, node: Node, graph: Graph) -> bool:
         """Whether another kernel for these CPUs would hardly be chosen for ``node``."""

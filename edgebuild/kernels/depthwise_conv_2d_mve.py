@@ -9,6 +9,8 @@ import numpy as np
 from edgebuild.ir.graph import Graph, Node
 from edgebuild.kernels import Variant
 from edgebuild.kernels._mve_output import Form, Output
+from edgebuild.kernels._mve_windows import turned
+from edgebuild.kernels._parts import neighbours
 from edgebuild.ops import Call
 from edgebuild.ops._requantization import Requantization, bias_or_zeros
 from edgebuild.ops._window import Window
@@ -47,7 +49,10 @@ class Depthwise:
         requantization = Requantization.of(node, graph, channels)
         folded = bias_or_zeros(bias.data if bias else None, channels)
         output = Output.of(requantization, folded, taps.sum(axis=0, dtype=np.int64), source.zero_point)
-        return cls(Window.of(node, graph, (height, width)), source.shape[3], taps, output, source.zero_point)
+        window = Window.of(node, graph, (height, width))
+        if window.input[1] == width == window.output[1] == 1:
+            window = turned(window)
+        return cls(window, source.shape[3], taps, output, source.zero_point)
 
     @property
     def multiplier(self) -> int:
@@ -172,6 +177,7 @@ def _own_shape(d: Depthwise) -> dict[str, int]:
 def _shape(node: Node, graph: Graph) -> dict[str, int]:
     """Template constants for the layers that share a function: what some of them need, all get."""
     own = _own_shape(Depthwise.of(node, graph))
+    node, graph = neighbours(node, graph)
     for other in graph.nodes:
         if other.op == DepthwiseConv2DMve.op and other is not node and DepthwiseConv2DMve().exact(other, graph):
             theirs = _own_shape(Depthwise.of(other, graph))

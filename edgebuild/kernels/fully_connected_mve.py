@@ -67,6 +67,7 @@ class FullyConnectedMve(Variant):
     op = "fully_connected"
     template = "fully_connected/mve.c.j2"
     features = frozenset({"mve"})
+    includes = ("arm_mve.h",)
 
     def instructions(self, node: Node, graph: Graph) -> float:
         layer = Layer.of(node, graph)
@@ -75,8 +76,8 @@ class FullyConnectedMve(Variant):
         rounds = vectors // loop["unroll"] if loop["unroll"] else 0
         whole = units // GROUP * GROUP if _worth_grouping(node, graph) else 0
         group = 17 * vectors + 2 * rounds + 26 + 4 * layer.output.form.rounding
-        single = 4 * vectors + 44
-        return layer.rows * (84 + whole // GROUP * group + (units - whole) * single)
+        single = (units - whole) * (4 * vectors + 16) + -(-(units - whole) // 4) * 30
+        return layer.rows * (55 + 30 * (whole > 0) + whole // GROUP * group + single)
 
     def context(self, node: Node, graph: Graph) -> Call:
         layer = Layer.of(node, graph)
@@ -104,11 +105,12 @@ class FullyConnectedMve(Variant):
             scalars |= {"multiplier": int(output.multiplier[0]), "shift": int(output.shift[0]), "back": back}
             arrays["weights"] = _stream(layer)
         if whole < units:
+            pad = (0, (whole - units) % 4)
             arrays |= {
                 "single_weights": layer.weights[whole:],
-                "single_bias": output.bias[whole:].astype(np.int32),
-                "single_multiplier": output.multiplier[whole:].astype(np.int32),
-                "single_shift": output.shift[whole:].astype(np.int8),
+                "single_bias": np.pad(output.bias[whole:], pad).astype(np.int32),
+                "single_multiplier": np.pad(output.multiplier[whole:], pad).astype(np.int32),
+                "single_shift": np.pad(output.shift[whole:], pad).astype(np.int8),
             }
         return Call(
             operands=(node.inputs[0],),

@@ -19,7 +19,7 @@ class MaxPool2DMve(Variant):
         window = _pool.window_of(node, graph)
         pixels = window.output[0] * window.output[1]
         vectors = -(-graph.output(node).shape[3] // 16)
-        return 40 + pixels * (20 + vectors * (18 + window.kernel[0] * (6 + 5 * window.kernel[1])))
+        return 40 + pixels * (30 + vectors * (18 + window.kernel[0] * (6 + 5 * window.kernel[1])))
 
     def context(self, node: Node, graph: Graph) -> Call:
         portable = _pool.context(node, graph)

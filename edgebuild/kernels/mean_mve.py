@@ -20,7 +20,7 @@ class MeanMve(Variant):
 
     def instructions(self, node: Node, graph: Graph) -> float:
         p = mean.context(node, graph).scalars
-        return 30 + p["outer"] * (5 + -(-p["inner"] // 4) * (25 + 4 * p["count"]))
+        return 30 + p["outer"] * (5 + -(-p["inner"] // 4) * (33 + 5 * p["count"]))
 
     def context(self, node: Node, graph: Graph) -> Call:
         return mean.context(node, graph)

@@ -134,9 +134,7 @@ def _fully_connected(node: Node, graph: Graph, known: Mapping[int, Interval]) ->
 def _pool(node: Node, graph: Graph, known: Mapping[int, Interval]) -> Interval | None:
     """A mean or maximum lies between the lowest and the highest value; both are clamped alike."""
     interval, result = known[node.inputs[0]], graph.output(node)
-    limits = arithmetic.activation_range(
-        node.options["fused_activation_function"], result.scale, result.zero_point
-    )
+    limits = arithmetic.activation_range(node.options["fused_activation_function"], result.scale, result.zero_point)
     return Interval(np.clip(interval.low, *limits), np.clip(interval.high, *limits))
 
 

@@ -438,6 +438,17 @@ def test_layers_that_share_functions(name, tmp_path):
     np.testing.assert_array_equal(found, oracles.find("numpy").run(b"", graph, entry.inputs))
 
 
+@pytest.mark.parametrize("name", CHAINS)
+def test_rows_of_a_layer_call_the_function_of_the_whole_layer(name):
+    """A stream computes a few rows of each layer at a time; that must not double the code."""
+    graph = chain(CHAINS[name])
+    selection = kernels.select(graph, load.load("cortex-m55").cpu.features, "speed")
+    for kernel, node in zip(selection, graph.nodes, strict=True):
+        rows = kernels.part(node, graph, 1, 2)
+        assert kernel.exact(rows.node, rows.graph)
+        assert kernel.context(rows.node, rows.graph).shape == kernel.context(node, graph).shape
+
+
 def test_a_kind_of_convolution_that_is_too_rare_gets_no_loop_of_its_own(monkeypatch):
     graph = chain(CHAINS["kernels"])
     rows = conv_2d_rows_mve.Conv2DRowsMve()
