@@ -20,8 +20,8 @@ SECONDS = 600.0
 """Time limit of each run: one inference of a part of the model."""
 
 
-def first_difference(graph: Graph, row: np.ndarray, request: Request) -> str:
-    """Words for the first operator that goes wrong on the vector ``row``.
+def first_difference(graph: Graph, selection: kernels.Selection, row: np.ndarray, request: Request) -> str:
+    """Words for the first operator that goes wrong on the vector ``row``, computed by the kernels of ``selection``.
 
     The model is cut after an operator in the middle of what is left, and that part is built and run,
     until one operator remains.
@@ -29,16 +29,15 @@ def first_difference(graph: Graph, row: np.ndarray, request: Request) -> str:
     known = values(graph, row)
     steps = [n for n, node in enumerate(graph.nodes) if not ops.find(node.op).alias]
     right, wrong = -1, len(steps) - 1
-    if _is_right(graph, steps[wrong], row, known, request):
+    if _is_right(graph, selection, steps[wrong], row, known, request):
         return "no operator differs when the model is cut; the memory plan of the whole model is suspect"
     while wrong - right > 1:
         middle = (right + wrong) // 2
-        if _is_right(graph, steps[middle], row, known, request):
+        if _is_right(graph, selection, steps[middle], row, known, request):
             right = middle
         else:
             wrong = middle
     node = graph.nodes[steps[wrong]]
-    selection = kernels.select(graph, request.profile.cpu.features, request.config.optimize)
     kernel = selection[steps[wrong]]
     assert kernel is not None
     return (
@@ -47,11 +46,18 @@ def first_difference(graph: Graph, row: np.ndarray, request: Request) -> str:
     )
 
 
-def _is_right(graph: Graph, last: int, row: np.ndarray, known: dict[int, np.ndarray], request: Request) -> bool:
+def _is_right(
+    graph: Graph,
+    selection: kernels.Selection,
+    last: int,
+    row: np.ndarray,
+    known: dict[int, np.ndarray],
+    request: Request,
+) -> bool:
     """Whether the model cut after node ``last`` gives the right bytes."""
     outputs = graph.nodes[last].outputs
     part = replace(graph, nodes=graph.nodes[: last + 1], outputs=outputs)
-    selection = kernels.select(part, request.profile.cpu.features, request.config.optimize)
+    selection = selection[: last + 1]
     sources = generate(part, planner.plan(part, selection, "fastest"), selection)
     with tempfile.TemporaryDirectory(prefix="edgebuild-bisect-") as name:
         folder = Path(name)

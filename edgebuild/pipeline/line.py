@@ -181,11 +181,12 @@ def _insist_on_bytes(proof: Proof, lowered: Lowered, request: Request) -> None:
 
     assert proof.vectors.expected is not None
     row = int((proof.vectors.expected != proof.run.outputs).any(axis=1).argmax())
+    vector = proof.vectors.inputs[row]
     raise MismatchError(
         f"{request.config.name} on {request.profile.name}",
         f"{verdict.mismatched_bytes} output bytes of {verdict.vectors} inferences differ from {verdict.oracle}'s",
         "report this as a bug with the model; nothing was written",
-        (verdict.first_difference or "", bisect.first_difference(lowered.graph, proof.vectors.inputs[row], request)),
+        (verdict.first_difference or "", bisect.first_difference(lowered.graph, lowered.selection, vector, request)),
     )
 
 

@@ -21,6 +21,10 @@ from edgebuild.target.profile import Profile
 REPORT = "report.json"
 
 
+_WHERE = ("model", "targets", "output", "file", "overrides", "labels", "timeout")
+"""Settings that say where things are or how long to wait: the bundle's bytes do not depend on them."""
+
+
 @dataclass(frozen=True)
 class Request:
     """One build for one target.
@@ -94,18 +98,16 @@ class Request:
         """Hash of everything that the bundle depends on."""
         config = self.config
         profile = dataclasses.replace(self.profile, files=())
+        asked = {f.name: getattr(config, f.name) for f in dataclasses.fields(config) if f.name not in _WHERE}
         return cache.key(
             self.model_key,
-            config.name,
-            config.final_softmax,
+            asked,
             cache.file_digest(config.labels) if config.labels else None,
-            config.vectors,
-            config.budget,
-            config.gates,
             self.packages,
             profile,
             [shown(path) for path in self.files()],
             tools_identity(self.profile),
+            os.environ.get("SOURCE_DATE_EPOCH"),
         )
 
     def record(self) -> Path:

@@ -81,8 +81,7 @@ def suggest(
         UsageError: no architecture goes with these shapes.
         BudgetError: none fits.
     """
-    config = Config(model=Path(), name="student", targets=(target,), output=Path(), engine="c", budget=budget)
-    request = Request.of(config, target)
+    request = Request.of(configuration(target, budget), target)
     stages = Stages(request.profile.name, listener or Silent(), use_cache=True)
     problems = {name: models.find(name).problem(shape, outputs) for name in models.names()}
     fitting = [name for name, problem in problems.items() if not problem]
@@ -103,6 +102,11 @@ def suggest(
     return tuple(sorted(found, key=lambda one: (-one.macs, one.student)))
 
 
+def configuration(target: str, budget: Budget) -> Config:
+    """A build of C for a student."""
+    return Config(model=Path(), name="student", targets=(target,), output=Path(), engine="c", budget=budget)
+
+
 def _of_one(
     name: str, shape: models.Shape, outputs: models.Shape, request: Request, stages: Stages, *, measure: bool
 ) -> Iterator[Suggestion]:
@@ -110,7 +114,7 @@ def _of_one(
     count = 0
     for width in _fitting_weights(name, shape, outputs, request):
         try:
-            suggestion, lowered = _planned(name, shape, outputs, width, request)
+            suggestion, lowered = planned(name, shape, outputs, width, request)
             if measure:
                 suggestion = _measured(suggestion, lowered, request, stages)
         except (BudgetError, UnsupportedError):
@@ -145,7 +149,7 @@ def _weights(layer: models.Layer, net: models.Net) -> int:
     return window * inputs * layer.shape[-1] if layer.kind in ("convolution", "dense") else 0
 
 
-def _planned(
+def planned(
     name: str, shape: models.Shape, outputs: models.Shape, width: float, request: Request
 ) -> tuple[Suggestion, Lowered]:
     """What it takes by the planner.

@@ -1,0 +1,70 @@
+"""When a bundle is out of date: every setting counts, and nothing that only says where things are."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from edgebuild import config, ops
+from edgebuild.config import Budget, Config, DataSource, Gates, Step
+from edgebuild.pipeline.request import _WHERE, Request
+from tests.write_tflite import write
+
+
+@pytest.fixture
+def plain(tmp_path: Path) -> Config:
+    (tmp_path / "net.tflite").write_bytes(write(next(ops.find("conv_2d").cases()).graph))
+    for name in ("data.npz", "labels.txt"):
+        (tmp_path / name).write_text("a\n")
+    return config.load(None, {"model.path": str(tmp_path / "net.tflite"), "targets": ["cortex-m4"]})
+
+
+def changed(plain: Config, name: str) -> object:
+    """Another value of one setting."""
+    folder = plain.model.parent
+    others: dict[str, object] = {
+        "output": folder / "elsewhere",
+        "labels": folder / "labels.txt",
+        "calibration": DataSource("npz", folder / "data.npz"),
+        "evaluation": DataSource("npz", folder / "data.npz"),
+        "training": DataSource("npz", folder / "data.npz"),
+        "steps": (Step("prune", {"sparsity": 0.5}),),
+        "precision": "float16",
+        "quantization": {"ranges": "mse"},
+        "engine": "c",
+        "io": "float32",
+        "name": "other",
+        "optimize": "size",
+        "memory": "least",
+        "budget": Budget(ram=1000),
+        "gates": Gates(accuracy_drop=0.5),
+        "packages": ("c_array",),
+        "timeout": 7,
+    }
+    value = getattr(plain, name)
+    if isinstance(value, bool):
+        return not value
+    return value + 1 if isinstance(value, int) else others.get(name, value)
+
+
+@pytest.mark.parametrize("field", [f.name for f in dataclasses.fields(Config)])
+def test_every_setting_counts(field: str, plain: Config) -> None:
+    value = changed(plain, field)
+    before = Request.of(plain, "cortex-m4").key
+    after = Request.of(dataclasses.replace(plain, **{field: value}), "cortex-m4").key
+    if field == "labels":
+        assert after != before  # by its content
+    elif field in _WHERE:
+        assert after == before
+    else:
+        assert value != getattr(plain, field), f"give {field} another value here"
+        # the engine that is the default anyway changes nothing in the bundle, but asking for it is harmless
+        assert after != before
+
+
+def test_the_date_counts(plain: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = Request.of(plain, "cortex-m4").key
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
+    assert Request.of(plain, "cortex-m4").key != before
