@@ -5,6 +5,7 @@ Nothing of it is executed here, and the report says so.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -43,21 +44,11 @@ def build(prepared: Model, refused: UnsupportedError, request: Request, stages: 
     Raises:
         UsageError: a gate or a package needs what only generated C has.
     """
-    _insist_on_possible(refused, request)
-    for line in (f"{refused.place}: {refused.rule}, so the package depends on LiteRT instead", *refused.details):
-        stages.listener.warn(line)
-    stages.listener.warn(_UNPROVEN[0])
+    report = check(prepared, refused, request, stages)
     interface = _interface(prepared.graph)
     classes = compile_classes(interface, labels(interface, request), DEPENDENCY, request, stages)
     binding = android.Binding.of(interface.name)
-    report = Report(
-        edgebuild=__version__,
-        target=request.profile.name,
-        model=outcome.model(request, prepared),
-        compression=tuple(vars(step) for step in prepared.compression),
-        tools={**prepared.tools, **outcome.versions(request)},
-        unproven=_UNPROVEN,
-    )
+    report = dataclasses.replace(report, tools={**prepared.tools, **outcome.versions(request)})
     with stages.stage("pack"):
         product = packagers.Product(
             profile=request.profile,
@@ -83,6 +74,25 @@ def build(prepared: Model, refused: UnsupportedError, request: Request, stages: 
         report = bundle.write(request, product, report, "")
         request.remember(report.as_json(), dict(prepared.read))
     return Report.from_json({**report.as_json(), "seconds": stages.seconds})
+
+
+def check(prepared: Model, refused: UnsupportedError, request: Request, stages: Stages) -> Report:
+    """What is known of such a package before it is made; says aloud which operators are the reason.
+
+    Raises:
+        UsageError: a gate or a package needs what only generated C has.
+    """
+    _insist_on_possible(refused, request)
+    for line in (f"{refused.place}: {refused.rule}, so the package depends on LiteRT instead", *refused.details):
+        stages.listener.warn(line)
+    stages.listener.warn(_UNPROVEN[0])
+    return Report(
+        edgebuild=__version__,
+        target=request.profile.name,
+        model=outcome.model(request, prepared),
+        compression=tuple(vars(step) for step in prepared.compression),
+        unproven=_UNPROVEN,
+    )
 
 
 def _insist_on_possible(refused: UnsupportedError, request: Request) -> None:

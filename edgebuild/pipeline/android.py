@@ -101,6 +101,21 @@ def build(request: Request, stages: Stages) -> Report:
     return Report.from_json({**report.as_json(), "seconds": stages.seconds})
 
 
+def check(request: Request, stages: Stages) -> Report:
+    """Whether generated C can run the model on each ABI, or the package would depend on LiteRT.
+
+    Raises:
+        EdgebuildError: neither, or it does not fit.
+    """
+    prepared = model.prepare(request, stages)
+    try:
+        profiles = (request.profile, *request.profile.also)
+        found = [outcome.fits(dataclasses.replace(request, profile=profile), prepared) for profile in profiles]
+    except UnsupportedError as refused:
+        return _android_litert.check(prepared, refused, request, stages)
+    return found[0]
+
+
 def _parts(prepared: Model, request: Request, stages: Stages) -> Iterator[Part]:
     """The native code for each ABI, the target's own first."""
     for profile in (request.profile, *request.profile.also):

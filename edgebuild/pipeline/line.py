@@ -100,22 +100,13 @@ def check(config: Config, target: str, listener: Listener | None = None) -> Repo
         from edgebuild.pipeline import linux
 
         return linux.check(request, stages)
-    from edgebuild.pipeline import device, model
-    from edgebuild.reports import budget
+    if request.profile.family == "android":
+        from edgebuild.pipeline import android
 
-    prepared = model.prepare(request, stages)
-    lowered = device.lower(prepared.graph, request)
-    weights = sum(t.bytes for t in lowered.graph.tensors if t.constant)
-    arena = lowered.plan.arena_bytes
-    return Report(
-        edgebuild=__version__,
-        target=request.profile.name,
-        model=outcome.model(request, prepared),
-        flash={"total": None, "weights": weights, "code": None},
-        ram={"total": None, "arena": arena, "io": 0, "static": None, "stack": None},
-        gates=tuple(budget.gates(weights, arena, request.profile, request.config.budget)),
-        compression=tuple(vars(step) for step in prepared.compression),
-    )
+        return android.check(request, stages)
+    from edgebuild.pipeline import model
+
+    return outcome.fits(request, model.prepare(request, stages))
 
 
 def _resolved(request: Request, stages: Stages) -> Request:

@@ -7,9 +7,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
+from edgebuild import __version__
 from edgebuild.errors import AccuracyError, UsageError
 from edgebuild.pipeline.request import Request, tools_of
-from edgebuild.reports.report import Gate
+from edgebuild.reports import budget
+from edgebuild.reports.report import Gate, Report
 
 if TYPE_CHECKING:
     from edgebuild.pipeline.device import Proof
@@ -51,6 +53,29 @@ def model(request: Request, prepared: Model) -> dict[str, Any]:
         "tflite_bytes": len(content),
         "macs": total_macs(prepared.graph),
     }
+
+
+def fits(request: Request, prepared: Model) -> Report:
+    """What can be said of generated C without a compiler: weights and arena.
+
+    Raises:
+        BudgetError: they are too large.
+        UnsupportedError: generated C cannot run an operator.
+    """
+    from edgebuild.pipeline import device
+
+    lowered = device.lower(prepared.graph, request)
+    weights = sum(t.bytes for t in lowered.graph.tensors if t.constant)
+    arena = lowered.plan.arena_bytes
+    return Report(
+        edgebuild=__version__,
+        target=request.profile.name,
+        model=model(request, prepared),
+        flash={"total": None, "weights": weights, "code": None},
+        ram={"total": None, "arena": arena, "io": 0, "static": None, "stack": None},
+        gates=tuple(budget.gates(weights, arena, request.profile, request.config.budget)),
+        compression=tuple(vars(step) for step in prepared.compression),
+    )
 
 
 def accuracy(prepared: Model, proof: Proof) -> dict[str, Any] | None:

@@ -219,7 +219,11 @@ def test_a_model_that_generated_c_cannot_run(tmp_path: Path) -> None:
         def warn(self, text: str) -> None:
             said.append(text)
 
+    pipeline.check(settings(tmp_path / "net.tflite", tmp_path, "android"), "android", Listener())
+    checked = said[:]
+    said.clear()
     report = pipeline.build(settings(tmp_path / "net.tflite", tmp_path, "android"), "android", Listener())
+    assert said == checked
     assert report.emulation is None and report.flash is None
     assert report.unproven[0].startswith("the model was not executed: generated C cannot run it")
     refusal = "net: android cannot run 1 operator of this model as it is"
