@@ -3,6 +3,8 @@
 # make check    style, types, layers, documentation
 # make docs     writes the generated pages of docs/
 # make bench    build times by stage
+# make bench-compress  what each compression step costs and buys on Fashion-MNIST; hours, and goes on where it stopped
+# make bench-sparse what zeros and narrow weights buy, layer by layer and for whole networks
 # make wheel    dist/edgebuild-*.whl and .tar.gz
 # make clean    removes build/ and dist/; the installed packages in .venv stay
 
@@ -25,7 +27,7 @@ ANDROID_PACKAGES := clang-14 lld-14 llvm-14 openjdk-17-jdk-headless qemu-user li
 TARGET_PACKAGES := $(if $(filter rpi%,$(TARGET)),$(LINUX_PACKAGES))$(if $(filter android%,$(TARGET)),$(ANDROID_PACKAGES))
 DEMO := build/fashion-mnist
 
-.PHONY: help demo test test-packages test-fast test-slow check docs bench wheel clean install packages
+.PHONY: help demo test test-packages test-fast test-slow check docs bench bench-compress bench-sparse wheel clean install packages
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -67,6 +69,13 @@ docs: install
 
 bench: install
 	$(BIN)/python benchmarks/build_time.py
+
+bench-compress: install
+	$(BIN)/python benchmarks/compression.py
+	$(BIN)/python benchmarks/students.py
+
+bench-sparse: install
+	PYTHONPATH=. $(BIN)/python benchmarks/sparse.py
 
 wheel: install
 	$(BIN)/python -m build --no-isolation --outdir dist .

@@ -21,7 +21,7 @@ OUT = ROOT / "build" / "bench-compress"
 sys.path[:0] = [str(ROOT), str(DATA.parent)]
 sys.dont_write_bytecode = True
 
-TUNED = {"epochs": 6, "batch_size": 128, "learning_rate": 0.002}
+TUNED = {"epochs": 4, "batch_size": 128, "learning_rate": 0.002}
 BRIEF = {"epochs": 2, "batch_size": 128, "learning_rate": 0.0005}
 ALL = ["stem", "block1_pointwise", "block2_pointwise", "block3_pointwise", "block4_pointwise", "hidden", "logits"]
 PQ = {"precision": "int8_qat", **BRIEF}
@@ -188,7 +188,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--rows", nargs="+", default=list(ROWS), help="names, or the beginnings of names")
-    parser.add_argument("--base-epochs", type=int, default=15)
+    parser.add_argument("--base-epochs", type=int, default=20)
     options = parser.parse_args()
     OUT.mkdir(parents=True, exist_ok=True)
     rows = [row for row in ROWS if any(row.startswith(wanted) for wanted in options.rows)]

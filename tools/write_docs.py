@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from edgebuild import compress, ops
+from edgebuild import compress, convert, ops
 from edgebuild.config import render
+from edgebuild.config.automatic import AutoSettings
 from edgebuild.target import load
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
@@ -31,7 +33,36 @@ def techniques() -> str:
         for setting, (default, words) in compress.defaults(name).items():
             lines.append(f"| `{setting}` | {'' if default is None else default} | {words} |")
         lines.append("")
-    lines += ["`{ quantize = PRECISION }` ends the list and names how the model is converted."]
+    lines += [
+        "### `auto`",
+        "",
+        'Chooses the steps: `steps = "auto"`, or alone in the list, with these settings.',
+        "",
+        "| setting | default | |",
+        "|---|---|---|",
+    ]
+    lines += [f"| `{f.name}` | {f.default} | {f.metadata['help']} |" for f in dataclasses.fields(AutoSettings)]
+    lines += [
+        "",
+        "## Precisions",
+        "",
+        "`{ quantize = PRECISION }`, or `{ quantize = { precision = PRECISION, … } }` with settings, ends the list.",
+        "",
+    ]
+    for name in convert.names():
+        lines += [
+            f"### `{name}`",
+            "",
+            f"{(sys.modules[type(convert.find(name)).__module__].__doc__ or '').strip()}",
+            "",
+        ]
+        settings = dataclasses.fields(convert.find(name).Settings)
+        if convert.find(name).technique:
+            lines += [f"Takes the settings of `{convert.find(name).technique}` as well.", ""]
+        if settings:
+            lines += ["| setting | default | |", "|---|---|---|"]
+            lines += [f"| `{f.name}` | {f.default or ''} | {f.metadata['help']} |" for f in settings]
+            lines.append("")
     return "\n".join(lines) + "\n"
 
 

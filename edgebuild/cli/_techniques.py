@@ -62,10 +62,17 @@ def _check_precision(build: Config, precision: str, values: Mapping[str, Any], b
 
 
 def schemas() -> dict[str, dict[str, Any]]:
-    """JSON Schema of each technique's settings."""
+    """JSON Schema of each technique's settings, and of ``auto``'s."""
     from edgebuild import compress
 
-    return {name: _schema(compress.find(name).Settings) for name in compress.names()}
+    found = {automatic.NAME: _schema(automatic.AutoSettings)}
+    for name in compress.names():
+        found[name] = _schema(compress.find(name).Settings)
+        known = compress.defaults(name)
+        if compress.DISTILL in known:
+            share = {"description": known[compress.DISTILL][1], "type": "number", "minimum": 0, "maximum": 1}
+            found[name]["properties"][compress.DISTILL] = share
+    return found
 
 
 def _schema(settings: type[Any]) -> dict[str, Any]:

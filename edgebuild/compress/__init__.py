@@ -147,12 +147,15 @@ def check_order(steps: Sequence[tuple[str, Any]]) -> None:
                 raise UsageError(
                     f"compression step {name!r}",
                     f"comes after {earlier!r}, and {reason}",
-                    f"let {name!r} come before {earlier!r}",
+                    "swap the two steps" if name == earlier else f"let {name!r} come before {earlier!r}",
                 )
 
 
 DISTILL = "distill"
 """A setting that every technique with fine-tuning has, so that none needs to know of it: see :func:`share`."""
+
+
+_SHARE = "share of the loss that follows the model as it was loaded, instead of the labels (self-distillation), 0 to 1"
 
 
 def share(name: str, values: Mapping[str, Any]) -> float:
@@ -184,6 +187,8 @@ def files(name: str, values: Mapping[str, Any]) -> tuple[str, ...]:
 
 def defaults(name: str) -> dict[str, tuple[Any, str]]:
     """Settings of technique ``name`` with default and help text, for documentation and schema."""
-    return {
-        field.name: (field.default, field.metadata.get("help", "")) for field in dataclasses.fields(find(name).Settings)
+    technique = find(name)
+    found = {
+        field.name: (field.default, field.metadata.get("help", "")) for field in dataclasses.fields(technique.Settings)
     }
+    return {**found, DISTILL: (technique.distill, _SHARE)} if _follows(technique) else found

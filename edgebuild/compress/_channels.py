@@ -56,23 +56,27 @@ def narrow(
     whole = _macs.of_model(flat)
     sizes = {name: _cost(flat, flow, set(roots)) for name, roots in groups.items()}
 
-    def gone(strength: float) -> set[int]:
+    def counts(strength: float) -> dict[str, int]:
         levels = dict.fromkeys(groups, strength) if growth is None else _spread.spread(growth, sizes, strength)
-        return {root for name, roots in ordered.items() for root in roots[: _number(len(roots), levels[name])]}
+        return {name: _number(len(roots), levels[name]) for name, roots in ordered.items()}
+
+    def left(numbers: Mapping[str, int]) -> float:
+        return _left(flat, flow, _gone(ordered, numbers))
 
     low, high = 0.0, 0.95
-    most = _left(flat, flow, gone(high)) / whole
+    most = left(counts(high)) / whole
     if most > 1 - share:
         raise UsageError(
             PLACE,
-            f"{1 - most:.0%} of the multiplications is the most that removing filters saves here, not {share:.0%}",
+            f"{1 - most:.1%} of the multiplications is the most that removing filters saves here, not {share:.1%}",
             "lower sparsity, or let more layers be pruned",
         )
     for _ in range(20):
         middle = (low + high) / 2
-        enough = _left(flat, flow, gone(middle)) <= (1 - share) * whole
+        enough = left(counts(middle)) <= (1 - share) * whole
         low, high = (low, middle) if enough else (middle, high)
-    narrowed = _without(flat, flow, gone(high))
+    numbers = _given_back(counts(high), ordered, importance, lambda fewer: left(fewer) <= (1 - share) * whole)
+    narrowed = _without(flat, flow, _gone(ordered, numbers))
     after = _macs.of_model(narrowed)
     if after > (1 - share) * whole:
         raise ToolError(
@@ -87,7 +91,7 @@ def _groups(flat: Any, layers: tuple[str, ...] | str | None) -> tuple[_flow.Flow
     kept = flow.kept
     groups: dict[str, list[int]] = {}
     seen: set[int] = set()
-    makers = [layer.name for layer in flat.layers if type(layer).__name__ in _flow._FILTERS and layer.name in flow.out]
+    makers = [layer.name for layer in flat.layers if type(layer).__name__ in _flow.FILTERS and layer.name in flow.out]
     for name in makers:
         roots = [int(root) for root in dict.fromkeys(flow.roots(flow.out[name])) if int(root) not in kept | seen]
         seen.update(roots)
@@ -110,6 +114,30 @@ def _groups(flat: Any, layers: tuple[str, ...] | str | None) -> tuple[_flow.Flow
             "remove the step, or use another pattern",
         )
     return flow, groups
+
+
+def _gone(ordered: Mapping[str, list[int]], numbers: Mapping[str, int]) -> set[int]:
+    """The filters that go when of each group so many do."""
+    return {root for name, roots in ordered.items() for root in roots[: numbers[name]]}
+
+
+def _given_back(
+    numbers: dict[str, int],
+    ordered: Mapping[str, list[int]],
+    importance: Mapping[int, float],
+    fits: Callable[[Mapping[str, int]], bool],
+) -> dict[str, int]:
+    """``numbers`` less what need not go after all: groups shrink in jumps, and together jump further than they must."""
+    while True:
+        best, gain = None, -1.0
+        for name, number in numbers.items():
+            step = min(number, MULTIPLE if len(ordered[name]) >= 2 * MULTIPLE else 1)
+            worth = sum(importance[root] for root in ordered[name][number - step : number])
+            if step and worth > gain and fits({**numbers, name: number - step}):
+                best, gain = (name, number - step), worth
+        if best is None:
+            return numbers
+        numbers = {**numbers, best[0]: best[1]}
 
 
 def _number(count: int, level: float) -> int:
@@ -135,7 +163,7 @@ def _importance(flat: Any, flow: _flow.Flow, training: Training) -> Mapping[int,
         roots = flow.roots(flow.out[layer.name])
         if _is_norm(layer):
             tracked += [(weight, roots, True) for weight in (layer.gamma, layer.beta) if weight is not None]
-        elif type(layer).__name__ in _flow._FILTERS:
+        elif type(layer).__name__ in _flow.FILTERS:
             own = [
                 w for w in layer.trainable_weights if w.shape[-1] == len(roots) or "Transpose" in type(layer).__name__
             ]
@@ -183,7 +211,7 @@ def _silencer(
         undo: list[tuple[Any, NDArray[Any]]] = []
         for layer in flat.layers:
             kind = type(layer).__name__
-            if layer.name not in flow.out or not (_is_norm(layer) or kind in _flow._FILTERS):
+            if layer.name not in flow.out or not (_is_norm(layer) or kind in _flow.FILTERS):
                 continue
             stays = np.array([int(root) not in roots for root in flow.roots(flow.out[layer.name])])
             if stays.all():
@@ -241,12 +269,12 @@ def _without(flat: Any, flow: _flow.Flow, gone: set[int]) -> Any:
             return _graph.Fresh(_graph.copy(layer))
         into, out = _stays(flow, flow.into[layer.name], gone), _stays(flow, flow.out[layer.name], gone)
         weights = [np.asarray(weight) for weight in layer.get_weights()]
-        if kind in _flow._FILTERS:
+        if kind in _flow.FILTERS:
             config["units" if kind == "Dense" else "filters"] = int(out.sum())
             weights = [_sliced(kind, number, weight, into, out) for number, weight in enumerate(weights)]
         elif kind == "DepthwiseConv2D":
             weights = [weight[..., out, :] if weight.ndim > 1 else weight[out] for weight in weights]
-        elif kind in _flow._OF_CHANNELS:
+        elif kind in _flow.OF_CHANNELS:
             weights = [weight[..., out] for weight in weights]
         elif kind == "Reshape":
             config["target_shape"] = (*config["target_shape"][:-1], int(out.sum()))

@@ -13,6 +13,7 @@ def chosen(
     able: Callable[[Any], bool],
     *,
     step: str,
+    unable: str,
     spare: bool = True,
 ) -> frozenset[str]:
     """Names of the layers to work on.
@@ -21,6 +22,7 @@ def chosen(
         wanted: names; ``auto``: all; None: all, without the first convolution and the classifier if ``spare``.
         able: whether the technique can work on a layer.
         step: the technique's name.
+        unable: what is wrong with a ``{layer}`` on which it cannot, as a sentence.
 
     Raises:
         UsageError: a named layer is unknown or cannot be worked on, or nothing is left.
@@ -39,7 +41,7 @@ def chosen(
             reason = "the first convolution and the classifier are spared, and " if spared else ""
             raise UsageError(
                 place,
-                f"nothing to {step}: {reason}the model has no other layer that TF-MOT {step}s",
+                f"nothing to {step}: {reason}the model has no other layer that can be {step}d",
                 f"name the layers: layers = {fit}" if fit else "remove the step",
             )
         return frozenset(left)
@@ -54,7 +56,7 @@ def chosen(
         if name not in fit:
             raise UsageError(
                 place,
-                f"TF-MOT cannot {step} layer {name!r} ({type(layers[name]).__name__})",
+                unable.format(layer=f"layer {name!r} ({type(layers[name]).__name__})"),
                 f"use some of {', '.join(fit)}",
             )
     return frozenset(wanted)

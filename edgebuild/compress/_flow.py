@@ -16,8 +16,12 @@ from edgebuild.compress import _graph
 
 Numbers = NDArray[np.int64]
 
-_FILTERS = ("Conv1D", "Conv2D", "Conv2DTranspose", "SeparableConv2D", "Dense")
-_OF_CHANNELS = ("BatchNormalization", "DepthwiseConv2D", "PReLU")
+FILTERS = ("Conv1D", "Conv2D", "Conv2DTranspose", "SeparableConv2D", "Dense")
+"""Layers that make new channels."""
+
+OF_CHANNELS = ("BatchNormalization", "DepthwiseConv2D", "PReLU")
+"""Layers with weights for each channel that they pass on."""
+
 _SUMS = ("Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum")
 _PASSING = (
     "Activation", "ReLU", "LeakyReLU", "ELU", "ThresholdedReLU", "Dropout", "SpatialDropout1D", "SpatialDropout2D",
@@ -107,14 +111,14 @@ def _through(flow: Flow, call: _graph.Call, given: list[Numbers]) -> list[Number
     if getattr(layer, "data_format", "channels_last") not in ("channels_last", None):
         return None
     softmax = getattr(getattr(layer, "activation", None), "__name__", "") == "softmax"
-    if name in _FILTERS:
+    if name in FILTERS:
         if getattr(layer, "groups", 1) != 1 or (name == "SeparableConv2D" and layer.depth_multiplier != 1):
             return None
         made = flow.new(int(call.output_shapes[0][-1] or 0))
         if softmax:
             flow.fix(made)
         return [made]
-    if name in _OF_CHANNELS:
+    if name in OF_CHANNELS:
         one = name != "DepthwiseConv2D" or layer.depth_multiplier == 1
         last = name != "BatchNormalization" or list(layer.axis) == [len(call.input_shapes[0]) - 1]
         return given if one and last else None

@@ -26,13 +26,18 @@ class Fresh:
 
 @dataclass(frozen=True, eq=False)
 class Call:
-    """A call of a layer in a flat model; tensors are known by the ``id`` of their Keras tensor."""
+    """A call of a layer in a flat model; tensors are known by the ``id`` of their Keras tensor.
+
+    Attributes:
+        alone: the layer takes one argument, which may be a list of tensors.
+    """
 
     layer: Any
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
     input_shapes: tuple[tuple[int | None, ...], ...]
     output_shapes: tuple[tuple[int | None, ...], ...]
+    alone: bool
 
 
 def copy(layer: Any) -> Any:
@@ -113,6 +118,7 @@ def calls(model: Any) -> list[Call]:
                     tuple(id(tensor) for tensor in made),
                     tuple(tuple(tensor.shape) for tensor in given),
                     tuple(tuple(tensor.shape) for tensor in made),
+                    len(given) == len(tf.nest.flatten(node.call_args[:1])),
                 )
             )
     return found

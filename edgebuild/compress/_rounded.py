@@ -124,14 +124,18 @@ def rounded(model: Any, *, per_tensor: bool) -> Any:
     for call in calls:
         for number in call.inputs:
             readers.setdefault(number, []).append(call.layer)
-    quiet = set()
+    quiet, many = set(), set()
     for call in calls:
+        if not call.alone:
+            many.add(call.layer.name)
         follow = readers.get(call.outputs[0], [])
         fused = len(follow) == 1 and _clips(follow[0])
         if type(call.layer).__name__ in _SAME or fused or _fixed(call.layer) or len(call.outputs) > 1:
             quiet.add(call.layer.name)
 
     def make(layer: Any) -> _graph.Fresh:
+        if layer.name in many:  # attention, say: left to be rounded by the converter
+            return _graph.Fresh(_graph.copy(layer))
         return _graph.Fresh(Rounded(_graph.copy(layer), layer.name not in quiet, per_tensor))
 
     return _graph.rebuilt(model, make)

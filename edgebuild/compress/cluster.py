@@ -146,7 +146,15 @@ def _choose(model: Any, settings: ClusterSettings) -> frozenset[str]:
         size = int(weight.shape.num_elements())
         return size >= 4 * settings.clusters * (int(weight.shape[-1]) if settings.per == "channel" else 1)
 
-    return _choice.chosen(model, settings.layers, able, step="cluster", spare=False)
+    least = f"{4 * settings.clusters} weights{' a channel' if settings.per == 'channel' else ''}"
+    return _choice.chosen(
+        model,
+        settings.layers,
+        able,
+        step="cluster",
+        unable=f"{{layer}} has not the {least} that {settings.clusters} clusters need, or none that can be clustered",
+        spare=False,
+    )
 
 
 def _zeros(model: Any, chosen: frozenset[str]) -> list[int]:

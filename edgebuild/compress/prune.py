@@ -67,6 +67,7 @@ class PruneSettings:
             raise ValueError(f"learning_rate must be positive, not {self.learning_rate:g}")
         if self.layers == ():
             raise ValueError("layers names no layer")
+        object.__setattr__(self, "sparsity", self.share)  # the report shall name it, wherever it was stated
 
     @property
     def share(self) -> float:
@@ -258,7 +259,13 @@ def _choose(model: Any, settings: PruneSettings) -> frozenset[str]:
     Raises:
         UsageError: a named layer is unknown or cannot be pruned, or nothing is left to prune.
     """
-    return _choice.chosen(model, settings.layers, lambda layer: bool(_weights(layer)), step="prune")
+    return _choice.chosen(
+        model,
+        settings.layers,
+        lambda layer: bool(_weights(layer)),
+        step="prune",
+        unable="TF-MOT cannot prune {layer}",
+    )
 
 
 def _insist(model: Any, goals: dict[str, float], pattern: _patterns.Pattern) -> None:

@@ -73,10 +73,13 @@ class Qat(Technique[QatSettings]):
             progress=progress,
         )
         for layer in wrapped.layers:
+            trained = layer
             if isinstance(layer, _rounded.Rounded):
+                trained = layer.layer
                 for name in layer.names():
-                    getattr(layer.layer, name).assign(layer.rounded(name))
-                plain.get_layer(layer.name).set_weights(layer.layer.get_weights())
+                    getattr(trained, name).assign(layer.rounded(name))
+            if trained.weights:
+                plain.get_layer(layer.name).set_weights(trained.get_weights())
         _insist(before, _held(plain))
         return plain
 

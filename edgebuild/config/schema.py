@@ -203,7 +203,8 @@ KEYS: tuple[Key, ...] = (
         "steps",
         Recipe(),
         "Steps in order, each a technique with its settings. A quantize step comes last and names the "
-        "precision, alone or as `precision` beside settings; int8 without one.",
+        'precision, alone or as `precision` beside settings; int8 without one. "auto" instead of the list lets '
+        "edgebuild choose the steps by gates and budget.",
         '[{ prune = { sparsity = 0.5, epochs = 1 } }, { quantize = "int8" }]',
         default="none",
         per_target=True,

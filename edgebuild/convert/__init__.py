@@ -6,6 +6,7 @@ Imports TensorFlow only inside its functions; the worker process calls them.
 from __future__ import annotations
 
 import dataclasses
+import difflib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -130,8 +131,9 @@ def settings(name: str, values: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]
     own = {field.name for field in dataclasses.fields(schema)}
     rest = {key: value for key, value in values.items() if key not in own}
     place = f"precision {name!r}"
-    if rest and find(name).technique is None:
-        key = next(iter(rest))
-        remedy = fields.did_you_mean(key, tuple(own)) if own else "it has no settings"
+    misspelt = [key for key in rest if difflib.get_close_matches(key, own, 1, 0.7)]
+    if misspelt or (rest and find(name).technique is None):
+        key = next(iter(misspelt or rest))
+        remedy = fields.did_you_mean(key, tuple(sorted(own))) if own else "it has no settings"
         raise UsageError(place, f"unknown setting {key!r}", remedy)
     return fields.read(schema, {key: value for key, value in values.items() if key in own}, place), rest

@@ -19,6 +19,7 @@ def corrected(content: bytes, original: bytes, seen: dict[int, Seen]) -> bytes:
     tree, before = _flatbuffer.read(content), _flatbuffer.read(original)
     graph, source = tree.subgraphs[0], before.subgraphs[0]
     makers = {_flatbuffer.name(source.tensors[op.outputs[0]]): op for op in source.operators}
+    patches: dict[int, NDArray[np.int32]] = {}
     for operator in graph.operators:
         maker = makers.get(_flatbuffer.name(graph.tensors[operator.outputs[0]]))
         if maker is None or len(operator.inputs) < 3 or operator.inputs[2] < 0:
@@ -40,8 +41,8 @@ def corrected(content: bytes, original: bytes, seen: dict[int, Seen]) -> bytes:
             continue
         moved: NDArray[np.int64] = values - np.round(shift / (float(inputs.scale[0]) * scales)).astype(np.int64)
         limits = np.iinfo(np.int32)
-        _flatbuffer.store(tree, bias, np.clip(moved, limits.min, limits.max).astype(np.int32))
-    return _flatbuffer.write(tree)
+        patches[int(operator.inputs[2])] = np.clip(moved, limits.min, limits.max).astype(np.int32)
+    return _flatbuffer.patched(content, tree, patches)
 
 
 def _shift(kind: str, error: NDArray[np.float64], seen: Seen) -> NDArray[np.float64]:

@@ -85,13 +85,13 @@ def _equalize(tree: Any, first: Any, second: Any, seen: Seen) -> bool:
     factor = np.clip(factor, 1 / _LIMIT, _LIMIT).astype(np.float32)
     shape = [1] * before.ndim
     shape[_flatbuffer.axis(tree, first)] = -1
-    _flatbuffer.store(tree, one, before / factor.reshape(shape))
-    _flatbuffer.store(tree, other, after * factor)
+    _flatbuffer.store(tree, first, 1, before / factor.reshape(shape))
+    _flatbuffer.store(tree, second, 1, after * factor)
     if len(first.inputs) > 2 and first.inputs[2] >= 0:
         bias = tensors[first.inputs[2]]
         values = _flatbuffer.constant(tree, bias)
         assert values is not None, "biases are constant"
-        _flatbuffer.store(tree, bias, values / factor)
+        _flatbuffer.store(tree, first, 2, values / factor)
     return True
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import functools
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -89,11 +91,43 @@ def constant(tree: Any, tensor: Any) -> NDArray[Any] | None:
     return values.reshape(shape)
 
 
-def store(tree: Any, tensor: Any, values: NDArray[Any]) -> None:
-    """Give a constant tensor other values; in a buffer of its own, as tensors with equal values share one."""
+def patched(content: bytes, tree: Any, values: Mapping[int, NDArray[Any]]) -> bytes:
+    """``content`` with other values in the constant tensors of these numbers, of the same size; nothing else moves.
+
+    Written anew from Python, a .tflite would be larger, and its buffers not aligned as the runtimes like them.
+    Tensors that two operators read, or that share their buffer, are left as they are.
+    """
+    written = bytearray(content)
+    model = _schema().Model.GetRootAsModel(written, 0)
+    graph = tree.subgraphs[0]
+    for number, new in values.items():
+        buffer = graph.tensors[number].buffer
+        if readers(tree, number) == 1 and sum(one.buffer == buffer for one in graph.tensors) == 1:
+            model.Buffers(buffer).DataAsNumpy()[:] = np.frombuffer(np.ascontiguousarray(new).tobytes(), np.uint8)
+    return bytes(written)
+
+
+def readers(tree: Any, number: int) -> int:
+    """How many operands of operators tensor ``number`` is."""
+    return sum(int(index) == number for operator in tree.subgraphs[0].operators for index in operator.inputs)
+
+
+def store(tree: Any, operator: Any, position: int, values: NDArray[Any]) -> None:
+    """Give a constant operand of ``operator`` other values.
+
+    Operators with equal biases share the tensor, and tensors with equal values the buffer; the others keep theirs.
+    """
+    graph = tree.subgraphs[0]
+    number = int(operator.inputs[position])
+    if readers(tree, number) > 1:
+        graph.tensors.append(copy.copy(graph.tensors[number]))
+        number = len(graph.tensors) - 1
+        inputs = np.array(operator.inputs, np.int32)
+        inputs[position] = number
+        operator.inputs = inputs
     buffer = _schema().BufferT()
     buffer.data = np.frombuffer(np.ascontiguousarray(values).tobytes(), np.uint8)
-    tensor.buffer = len(tree.buffers)
+    graph.tensors[number].buffer = len(tree.buffers)
     tree.buffers.append(buffer)
 
 

@@ -25,7 +25,7 @@ class Int8Settings:
     )
     dense: Literal["per_channel", "per_tensor"] = field(
         default="per_channel",
-        metadata={"help": "scales of Dense layers; runtimes older than 2024 know only one a tensor"},
+        metadata={"help": "scales of Dense layers; some older runtimes know only one a tensor"},
     )
     keep: tuple[str, ...] = field(
         default=(), metadata={"help": "layers that stay in float32, where the target's runtime can mix them"}

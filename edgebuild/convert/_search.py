@@ -99,6 +99,7 @@ def _quantize(source: Source, ranged: bytes, io: str, settings: Int8Settings) ->
     import tensorflow as tf
     from tensorflow.lite.python.convert import mlir_quantize
 
+    kept = _kept(source, ranged, settings.keep)
     try:
         return bytes(
             mlir_quantize(
@@ -106,7 +107,7 @@ def _quantize(source: Source, ranged: bytes, io: str, settings: Int8Settings) ->
                 input_data_type=tf.as_dtype(io),
                 output_data_type=tf.as_dtype(io),
                 disable_per_channel_for_dense_layers=settings.dense == "per_tensor",
-                denylisted_nodes=_kept(source, ranged, settings.keep) or None,
+                denylisted_nodes=kept or None,
             )
         )
     except Exception as error:

@@ -161,7 +161,7 @@ def agreement(teacher: Any) -> list[float]:
     """How far a student's answers are from its teacher's before and after, without labels."""
     values = {"width": 0.5, "label_weight": 0.0, "epochs": 8, "learning_rate": 0.01}
     kernel, bias = teacher.get_layer("classifier").get_weights()
-    teacher.get_layer("classifier").set_weights([30 * kernel, bias])  # answers that differ between samples
+    teacher.get_layer("classifier").set_weights([600 * kernel, bias])  # answers that differ between samples
     tf_keras.utils.set_random_seed(1)
     fresh = _width.scaled(teacher, 0.5)
     student = apply("distill", teacher, training(open_model=opened), **values)

@@ -83,7 +83,7 @@ def test_losses_follow_the_output(found: dict[str, Any]) -> None:
         (
             "nothing",
             "compression step 'prune': nothing to prune: the first convolution and the classifier are spared, and the "
-            "model has no other layer that TF-MOT prunes\n  remedy: name the layers: layers = ['only']",
+            "model has no other layer that can be pruned\n  remedy: name the layers: layers = ['only']",
         ),
     ],
 )

@@ -145,3 +145,19 @@ def test_files_are_checked(here: Path) -> None:
     (here / "net.h5").touch()
     with pytest.raises(UsageError, match="needs calibration data"):
         config.check_files(config.load(None, {"model.path": "net.h5", "targets": ["host"]}))
+
+
+@pytest.mark.parametrize(
+    ("written_as", "precision", "settings"),
+    [
+        ('"int16x8"', "int16x8", {}),
+        ('{ ranges = "mse" }', "int8", {"ranges": "mse"}),
+        ('{ precision = "int8_qat", epochs = 3 }', "int8_qat", {"epochs": 3}),
+    ],
+)
+def test_a_precision_alone_or_with_settings(
+    here: Path, written_as: str, precision: str, settings: dict[str, object]
+) -> None:
+    build = config.read(written(here, f"[compress]\nsteps = [{{ quantize = {written_as} }}]"))
+    found = build.values
+    assert (found["precision"], found["quantization"], found["steps"]) == (precision, settings, ())

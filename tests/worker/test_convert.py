@@ -83,7 +83,10 @@ def test_an_int8_model_answers_as_the_float_model_does(convert: Convert, models:
     assert inside["shape"].tolist() == inside["shape_signature"].tolist() == [1, 8, 8, 1]
     assert np.abs(found - expected[kind]).max() < 0.03  # softmax has steps of 1/256
     assert converted.float_accuracy == 1.0  # the labels are the float model's own answers
-    assert converted.compression == ()
+    (quantize,) = converted.compression
+    assert quantize.technique == "quantize"
+    assert quantize.settings["precision"] == "int8"
+    assert quantize.after["bytes"] == converted.tflite.stat().st_size
     assert converted.tools["tensorflow"] == metadata.version("tensorflow")
     assert {"inspect", "start", "load", "data", "convert"} <= converted.seconds.keys()
     assert list(dict.fromkeys(p.stage for p in seen)) == [
@@ -125,8 +128,8 @@ def test_pruning_a_keras_3_model_is_deterministic_and_leaves_the_zeros(convert: 
     other = convert("modern.keras", out="other", steps=steps)
     assert one.tflite.read_bytes() == other.tflite.read_bytes()
 
-    (step,) = one.compression
-    assert step.technique == "prune"
+    step, quantize = one.compression
+    assert (step.technique, quantize.technique) == ("prune", "quantize")
     assert step.settings["sparsity"] == 0.75
     assert step.settings["learning_rate"] == 0.001  # a default is reported as well
     assert step.before == {"parameters": 159, "zeros": 0.0, "macs": 1688, "accuracy": 1.0}
@@ -137,4 +140,18 @@ def test_pruning_a_keras_3_model_is_deterministic_and_leaves_the_zeros(convert: 
 
     x = np.load(models / "answers.npz")["x"]
     found, _, _ = answers(one.tflite, x)
+    assert found.shape == (40, 3)
+
+
+def test_training_with_the_rounding_goes_before_the_conversion(convert: Convert, models: Path) -> None:
+    quantization = {"epochs": 1, "batch_size": 8, "ranges": "mse", "dense": "per_tensor"}
+    converted = convert("modern.keras", precision="int8_qat", quantization=quantization)
+    trained, quantize = converted.compression
+    assert (trained.technique, quantize.technique) == ("qat", "quantize")
+    assert (trained.settings["epochs"], trained.settings["dense"]) == (1, "per_tensor")
+    assert (quantize.settings["ranges"], quantize.settings["dense"]) == ("mse", "per_tensor")
+    assert trained.after["parameters"] == 159 - 4 * 4 + 4  # BatchNorm is folded into the stem, which gets a bias
+    assert quantize.after["layers"][0]["decibels"] is not None
+    found, inside, _ = answers(converted.tflite, np.load(models / "answers.npz")["x"])
+    assert inside["dtype"] == np.int8
     assert found.shape == (40, 3)

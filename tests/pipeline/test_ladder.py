@@ -1,0 +1,130 @@
+"""What ``auto`` tries next: a pure function, against models of how accuracy falls with size."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+
+import pytest
+
+from edgebuild import compress
+from edgebuild.config.automatic import AutoSettings
+from edgebuild.pipeline import _ladder
+from edgebuild.pipeline._ladder import Recipe, Trial
+
+SETTINGS = AutoSettings(trials=20)
+
+
+def search(
+    answer: Callable[[Recipe], Trial], *, settings: AutoSettings = SETTINGS, content: bool = False, trains: bool = True
+) -> list[Trial]:
+    trials: list[Trial] = []
+    while (recipe := _ladder.following(trials, settings, trains=trains, content=content)) is not None:
+        assert recipe not in [trial.recipe for trial in trials], "nothing is tried twice"
+        trials.append(answer(recipe))
+    return trials
+
+
+def world(bears: dict[str, float], blocks: float = 0.4, gain: float = 0.0) -> Callable[[Recipe], Trial]:
+    """Trials of a model that bears each lever up to a strength, and blocks up to a share of zeros."""
+
+    def answer(recipe: Recipe) -> Trial:
+        allowed = bears.get(recipe.lever, 0.0) + (gain if recipe.precision == "int8_qat" else 0.0)
+        missing = max(0.0, recipe.strength - allowed, recipe.blocks - blocks) / 50
+        size = round(1000 * (1 - recipe.strength)) + 10
+        return Trial(recipe, 0.9, 0.9, 2 * size, size, size, size, round(size * (1 - recipe.blocks / 2)), missing)
+
+    return answer
+
+
+def test_the_best_lever_is_driven_as_far_as_it_bears() -> None:
+    trials = search(world({"channels": 0.55, "factorize": 0.83, "narrow": 0.3}))
+    assert [trial.recipe for trial in trials[:4]] == [
+        Recipe(),
+        Recipe("channels", 0.5),
+        Recipe("factorize", 0.5),
+        Recipe("narrow", 0.5),
+    ]
+    found = _ladder.best(trials)
+    assert found is not None
+    assert found.recipe.lever == "channels", "all accurate levers cost the same at half, so the first goes on"
+    assert 0.55 - _ladder.STEP <= found.recipe.strength <= 0.55
+
+
+def test_a_lever_that_half_is_too_much_for_is_used_less() -> None:
+    found = _ladder.best(search(world({"narrow": 0.3, "channels": -1, "factorize": -1})))
+    assert found is not None
+    assert found.recipe.lever == "narrow"
+    assert 0.2 <= found.recipe.strength <= 0.3
+
+
+def test_blocks_come_last_and_only_as_far_as_they_hold() -> None:
+    trials = search(world({"channels": 0.5}, blocks=0.6))
+    blocks = [trial.recipe.blocks for trial in trials if trial.recipe.blocks]
+    assert blocks[:2] == [0.5, 0.75]
+    found = _ladder.best(trials)
+    assert found is not None
+    assert found.recipe.blocks == 0.5
+
+
+def test_what_nearly_holds_is_quantized_in_training() -> None:
+    trials = search(world({"channels": 0.2, "factorize": 0.1, "narrow": 0.1}, gain=0.4))
+    found = _ladder.best(trials)
+    assert found is not None
+    assert found.recipe.precision == "int8_qat"
+
+
+def test_inaccurate_int8_escalates_first() -> None:
+    def answer(recipe: Recipe) -> Trial:
+        trial = world({})(recipe)
+        return dataclasses.replace(trial, missing=0.0 if recipe.precision == "int8_qat" else 0.3)
+
+    trials = search(answer)
+    assert trials[1].recipe == Recipe(precision="int8_qat")
+    assert {trial.recipe.precision for trial in trials[2:]} == {"int8_qat"}
+
+
+def test_with_a_budget_the_first_that_holds_is_enough() -> None:
+    def answer(recipe: Recipe) -> Trial:
+        trial = world({"channels": 0.8})(recipe)
+        return dataclasses.replace(trial, over=max(0, trial.macs - 600) if trial.macs else 0)
+
+    trials = search(answer, content=True)
+    assert [trial.recipe for trial in trials] == [Recipe(), Recipe("channels", 0.5)]
+    assert trials[-1].holds
+
+
+def test_it_ends_after_so_many_trials_or_without_data() -> None:
+    assert len(search(world({"channels": 0.9}), settings=AutoSettings(trials=3))) == 3
+    assert len(search(world({"channels": 0.9}), trains=False)) == 1
+
+
+def test_recipes_that_cannot_be_followed_are_passed_over() -> None:
+    def answer(recipe: Recipe) -> Trial:
+        return Trial(recipe, failure="no") if recipe.lever else world({})(recipe)
+
+    trials = search(answer)
+    found = _ladder.best(trials)
+    assert found is not None
+    assert found.recipe == Recipe()
+    assert {trial.recipe.lever for trial in trials} == {"", *_ladder.LEVERS}
+
+
+def test_the_nearest_is_told_when_nothing_holds() -> None:
+    def answer(recipe: Recipe) -> Trial:
+        return dataclasses.replace(world({})(recipe), missing=0.02 + recipe.strength)
+
+    trials = search(answer)
+    assert _ladder.best(trials) is None
+    near = _ladder.nearest(trials)
+    assert near is not None
+    assert near.missing == 0.02
+
+
+@pytest.mark.parametrize("lever", _ladder.LEVERS)
+@pytest.mark.parametrize("blocks", [0.0, 0.5])
+def test_recipes_are_steps_that_the_techniques_accept(lever: str, blocks: float) -> None:
+    steps = Recipe(lever, 0.5, blocks, "int8_qat").steps(SETTINGS)
+    read = [(step.technique, compress.settings(step.technique, step.settings)) for step in steps]
+    compress.check_order(read)
+    assert len(steps) == (2 if blocks else 1)
