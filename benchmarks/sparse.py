@@ -31,7 +31,10 @@ from edgebuild.ops import _cases
 from edgebuild.target import load
 from tests import zoo
 
-CORES = ("cortex-m4", "cortex-m55", "cortex-m0plus")
+CORES = ("cortex-m4", "cortex-m55", "cortex-m0plus", "cortex-m3")
+LIMIT = 3
+"""Kernels that are this much slower than the chosen one, for lesser cores, are not shown."""
+
 SPARE = 2048
 """Layers of fewer weights stay as they are: the first convolution, and what names the classes."""
 
@@ -108,12 +111,12 @@ def layers(core: str) -> Iterator[Layer]:
         yield Layer(name, inputs, outputs, kernel, (1, 4), 0.75)
         yield Layer(name, inputs, outputs, kernel, (1, 1), 0.75)
         yield Layer(name, inputs, outputs, kernel, (1, 1), 0.0, levels=True)
+        yield Layer(name, inputs, outputs, kernel, (2, 4), 0.75, levels=True)
         yield Layer(name, inputs, outputs, kernel, (4, 2), 0.75, levels=True)
     for name, inputs, outputs in (("dense, 256 to 256", 256, 256), ("dense, 640 to 128", 640, 128)):
         for share in (0.5, 0.75, 0.9):
             yield Layer(name, inputs, outputs, None, wide, share)
         yield Layer(name, inputs, outputs, None, (2, 4), 0.75)
-        yield Layer(name, inputs, outputs, None, (4, 2), 0.75, levels=True)
 
 
 def measure(graph: Graph, kernel: kernels.Kernel, core: str) -> tuple[int, int, int]:
@@ -152,8 +155,10 @@ def show_layers(core: str) -> None:
             print(f"{layer.name:20}{'':7}{'':7}  {dense.template[:-5]:28}{row[0]:14,}{'':7}{row[1]:9,}")
         found = kernels.candidates(node, graph, features)
         best = kernels.choose(node, graph, features)
+        limit = LIMIT * best.instructions(node, graph)
         for kernel in found:
-            if "sparse" in kernel.template or "int4" in kernel.template or kernel is best:
+            meant = "sparse" in kernel.template or "int4" in kernel.template
+            if kernel is best or (meant and kernel.instructions(node, graph) < limit):
                 row, against = measure(graph, kernel, core), full[layer.name]
                 print(
                     f"{layer.name:20}{'x'.join(map(str, layer.block)):>7}{layer.share:7.0%}  "
@@ -186,7 +191,7 @@ def pruned_model(content: bytes, block: tuple[int, int], share: float, levels: b
             continue
         weights = data.view(np.int8).reshape(shape[0], -1, shape[-1])
         made = prune(weights, block, share)
-        weights[...] = made // 16 * 16 if levels else made
+        weights[...] = np.clip(np.round(made / 16), -7, 7) * 16 if levels else made
     return bytes(changed)
 
 

@@ -17,6 +17,9 @@ from edgebuild.ops._window import Window
 INPUTS = 4
 """Inputs of a block."""
 
+DENSE_BLOCK = 17.375
+"""Instructions that the dense kernel takes for one, and three pixels."""
+
 UNITS = 3
 """A byte counts skipped blocks in the eight bytes that one address step is: a block of three pixels takes 24."""
 
@@ -92,12 +95,20 @@ class SparseConvolution:
             skips.append(_sparse_blocks.skips(blocks, UNITS))
         return np.concatenate(words), np.concatenate(skips)
 
-    def tiles(self) -> int:
-        """Tiles of three pixels, of which a last one may be made for a single pixel."""
-        whole, rest = divmod(self.dense.window.output[0] * self.dense.window.output[1], TILE)
-        return whole + (rest and (1 if self.width >= TILE else rest))
+    def instructions(self, block: float, outputs: float, stored: int) -> float:
+        """Executed instructions of one inference: the dense kernel's, but for the blocks.
 
-    def taken(self) -> float:
-        """Executed instructions of widening the windows of a tile."""
-        rest = int(self.call.scalars["row_rest"])
-        return 12 * len(self.order) + self.dense.window.kernel[0] * (16 + 18 * rest) + 70
+        Args:
+            block: instructions of a stored block, for a tile of three pixels.
+            outputs: what a pair of filters takes more than in the dense kernel.
+            stored: blocks.
+        """
+        pixels, pairs = self.dense.window.output[0] * self.dense.window.output[1], len(self.blocks)
+        whole = pairs * len(self.order) // 2
+        tiles, rest = divmod(pixels, TILE)
+        if rest == 2 and self.width >= TILE:
+            tiles, rest = tiles + 1, 0
+        more = block * stored + outputs * pairs
+        dense = self.dense.instructions(self.width)
+        # the dense kernel makes the last ones of a narrow image one by one, this one as whole tiles
+        return dense + tiles * (more - DENSE_BLOCK * whole) + rest * (more + 20 * pairs - 10 * whole)

@@ -7,10 +7,8 @@ from edgebuild.kernels import Variant
 from edgebuild.kernels._sparse_dsp_conv import SparseConvolution
 from edgebuild.ops import Call
 
-BLOCK = 21
+_BLOCK = 21
 """Instructions of a stored block, for three pixels."""
-_OUTPUTS = {"relu": 47, "round": 56}
-"""Instructions that two filters take beside their blocks."""
 
 
 class Conv2DSparseDsp(Variant):
@@ -37,5 +35,4 @@ class Conv2DSparseDsp(Variant):
 
     def instructions(self, node: Node, graph: Graph) -> float:
         sparse = SparseConvolution.of(node, graph)
-        outputs = len(sparse.blocks) * _OUTPUTS.get(sparse.dense.channels.form, 300)
-        return sparse.tiles() * (BLOCK * sparse.stored + outputs + sparse.taken())
+        return sparse.instructions(_BLOCK, 1, sparse.stored)

@@ -58,7 +58,7 @@ class Conv2DSparseMve(Variant):
         tile = _ROUND * sum(sparse.blocks.rounds) + quads * (2 * (requantize + 2) + (4, 3, 9)[form.clamp] + 6) + 15
         window = windows.window
         runs = 1 if window.dilation[1] == 1 else window.kernel[1]
-        row = 11 + 3 * -(-window.kernel[1] // runs * layer.channels // 16)
+        row = 16 + 3 * -(-window.kernel[1] // runs * layer.channels // 16)
         copy = 0 if windows.direct else layer.pixels * (50 + runs * (15 + window.kernel[0] * row))
         stage = layer.pixels * (14 + 3 * -(-layer.filters // 16)) if windows.staged else 0
         groups = -(-layer.pixels // windows.group)

@@ -45,5 +45,4 @@ class Conv2DSparseThumb(Variant):
         outputs = np.where(shorten(filters).exact, 97, 149)
         geometry = _thumb_conv.window(node, graph)
         gather = 340 + 90 * geometry.kernel[0] + 12.5 * filters.weights.shape[1]
-        tiles = -(-geometry.output[0] * geometry.output[1] // 4)
-        return float(tiles * ((each * fours + outputs).sum() + gather))
+        return float(_thumb_conv.tiles(node, graph) * ((each * fours + outputs).sum() + gather))

@@ -9,11 +9,12 @@ from hypothesis import strategies as st
 
 from edgebuild import kernels
 from edgebuild.kernels import _sparse_blocks
+from edgebuild.kernels._int4 import Levels
 from edgebuild.kernels._sparse_dsp_conv import REACH
 from edgebuild.target import load
 from tests.kernels import sparse_cases as cases
 
-BATCH = 60
+BATCH = 40
 """Layers in one program: compiling and starting the emulator takes longer than running them."""
 
 batches = settings(
@@ -26,6 +27,7 @@ batches = settings(
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("core", cases.CORES)
 @batches
 @given(graphs=st.lists(cases.convolutions(), min_size=BATCH, max_size=BATCH))
@@ -68,6 +70,22 @@ def without_rows(*rows: int):
     return change
 
 
+def few(step: int, share: float = 0.0, low: int = -7, block: tuple[int, int] = (2, 4)):
+    """A change of weights to 16 levels, of which blocks are zeroed."""
+    return lambda random, data: cases.pruned(random, cases.levels(random, data.shape, low, step), block, share)
+
+
+def beside_minus_eight(even: int):
+    """Levels with a -8 in an odd filter beside ``even`` in the one before it."""
+
+    def change(random, data):
+        data = cases.pruned(random, cases.levels(random, data.shape, -7, 1), (2, 4), 0.7)
+        data[0, 0, 0, :4], data[1, 0, 0, :4] = even, -8
+        return data
+
+    return change
+
+
 EDGES = {
     "all zero": cases.conv((3, 4), (1, 1), 32, 8, lambda random, data: data * 0),
     "all-zero rows": cases.conv((3, 4), (1, 1), 64, 9, without_rows(0, 1, 4, 8)),
@@ -88,6 +106,31 @@ EDGES = {
     "one pixel": cases.conv((1, 1), (1, 1), 64, 8, blocks(2, 4, 0.75)),
     "two pixels": cases.conv((1, 2), (1, 1), 64, 8, blocks(2, 4, 0.75)),
     "five pixels": cases.conv((5, 1), (1, 1), 64, 8, blocks(2, 4, 0.75)),
+    "levels": cases.conv((4, 5), (1, 1), 48, 8, few(1)),
+    "levels, -8, a step of 16": cases.conv((4, 5), (1, 1), 48, 8, few(16, 0.0, -8)),
+    "levels, an odd number of blocks": cases.conv((5, 5), (1, 1), 36, 7, few(3)),
+    "levels, a depth that is no whole words": cases.conv((5, 5), (3, 3), 5, 6, few(3), stride=(2, 2)),
+    "levels, two roundings": cases.conv((4, 5), (3, 3), 8, 8, few(5), activation="NONE", zero_points=(5, 3)),
+    "levels and blocks": cases.conv((4, 5), (1, 1), 64, 8, few(1, 0.75)),
+    "levels and blocks, 3x3": cases.conv((5, 5), (3, 3), 8, 6, few(9, 0.75)),
+    "levels and blocks, two roundings": cases.conv(
+        (4, 5), (1, 1), 64, 8, few(2, 0.75), activation="NONE", zero_points=(5, 3)
+    ),
+    "levels and blocks, -8 beside 3": cases.conv((4, 5), (1, 1), 64, 8, beside_minus_eight(3)),
+    "levels and blocks, all zero": cases.conv((4, 5), (1, 1), 64, 9, few(1, 1.0)),
+    "single weights": cases.conv((3, 9), (1, 1), 64, 7, blocks(1, 1, 0.8)),
+    "single weights, two roundings": cases.conv(
+        (3, 9), (3, 3), 8, 7, blocks(1, 1, 0.8), activation="NONE", zero_points=(5, 3)
+    ),
+    "single weights, stride 2": cases.conv((9, 17), (3, 3), 5, 6, blocks(1, 1, 0.8), stride=(2, 2)),
+    "single weights, a narrow image": cases.conv((7, 5), (1, 1), 64, 7, blocks(1, 1, 0.8)),
+    "single weights, seven pixels": cases.conv((7, 1), (3, 1), 16, 7, blocks(1, 1, 0.8), activation="RELU6"),
+    "single weights, the last ones": cases.conv(
+        (2, 9), (1, 1), 280, 4, only((0, 0, 0, 279), (1, 0, 0, 140), (3, 0, 0, 0))
+    ),
+    "single weights of -128": cases.conv(
+        (2, 9), (1, 1), 64, 6, lambda r, d: cases.pruned(r, np.minimum(d, 0), (1, 1), 0.8), low=-128
+    ),
     "dense, all zero": cases.dense(1, 64, 8, lambda random, data: data * 0),
     "dense, all-zero units": cases.dense(2, 64, 9, without_rows(0, 1, 2, 3, 8)),
     "dense, the first weight": cases.dense(1, 64, 10, only((0, 0))),
@@ -106,16 +149,17 @@ EDGES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("core", cases.CORES)
 def test_edges(core, tmp_path):
     assert cases.wrong([g for g in EDGES.values() if cases.sparse_kernels(g, core)], tmp_path, core) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("core", "level"),
     [
         ("cortex-m0plus", "-Os"),
-        ("cortex-m33", "-Os"),
         ("cortex-m7", "-O3"),
         ("cortex-m4", "-O0"),
         ("cortex-m55", "-O3"),
@@ -125,8 +169,9 @@ def test_other_cores_and_levels(core, level, tmp_path):
     assert cases.wrong([g for g in EDGES.values() if cases.sparse_kernels(g, core)], tmp_path, core, (level,)) == []
 
 
+@pytest.mark.slow
 def test_what_is_interrupted_is_right(tmp_path):
-    graphs = [g for g in EDGES.values() if cases.sparse_kernels(g, "cortex-m4")] * 2
+    graphs = [g for g in EDGES.values() if cases.sparse_kernels(g, "cortex-m4")][::3] * 3
     assert cases.wrong(graphs, tmp_path, "cortex-m4", ("-O2", "-DTICKS=3000")) == []
 
 
@@ -155,6 +200,33 @@ def test_skips_lead_to_every_kept_block(row, reach):
         places.append(at)
         at += 1
     assert places == found.tolist()
+
+
+def templates(graph, core: str = "cortex-m4") -> set[str]:
+    return {kernel.name for kernel in cases.sparse_kernels(graph, core)}
+
+
+def test_a_minus_8_needs_a_value_beside_it_that_is_not_negative():
+    sparse, dense = (kernels.find(name) for name in ("conv_2d_sparse_int4_dsp", "conv_2d_int4_dsp"))
+    for even in (3, 0, -1):
+        graph = cases.conv((4, 5), (1, 1), 64, 8, beside_minus_eight(even))
+        assert sparse.exact(graph.nodes[0], graph) == (even >= 0)
+        assert dense.exact(graph.nodes[0], graph)
+
+
+def test_sixteen_levels_are_found_whatever_the_step():
+    values = np.array([[-8, 7, 3], [0, 0, 0], [2, -6, 4]])
+    found = Levels.of(values * np.array([[16], [1], [9]]))
+    assert found.step.tolist() == [16, 1, 18]
+    assert found.values.tolist() == [[-8, 7, 3], [0, 0, 0], [1, -3, 2]]
+    assert found.narrow
+    assert not Levels.of(np.array([[8, 1]])).narrow
+
+
+def test_single_weights_are_for_windows_of_288_inputs():
+    for inputs, exact in ((288, True), (292, False)):
+        graph = cases.conv((2, 9), (1, 1), inputs, 4, blocks(1, 1, 0.9))
+        assert ("sparse_single_dsp" in templates(graph)) == exact
 
 
 def chosen(graph, core: str) -> kernels.Kernel:
