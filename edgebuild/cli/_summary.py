@@ -24,7 +24,7 @@ def built(report: Mapping[str, Any], *, up_to_date: bool, verbose: bool) -> list
     ]
     lines += [f"  {label:<13}{text}" for label, text in rows]
     if verbose:
-        lines += _operators(report) + _seconds(report)
+        lines += _passes(report) + _operators(report) + _seconds(report)
     return lines
 
 
@@ -100,6 +100,13 @@ def _files(report: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 def _unproven(report: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [("not proven", fact) for fact in report.get("unproven") or ()]
+
+
+def _passes(report: Mapping[str, Any]) -> list[str]:
+    columns = ("operators", "macs", "weights")
+    saved = [one for one in report.get("passes") or () if any(one[column] for column in columns)]
+    rows = [[one["name"], *(f"{one[column]:,}" for column in columns)] for one in saved]
+    return ["", *table([["pass saved", *columns], *rows], right=(1, 2, 3))] if rows else []
 
 
 def _operators(report: Mapping[str, Any]) -> list[str]:

@@ -38,7 +38,7 @@ class Plugins(Kind):
 
     @property
     def words(self) -> str:
-        return f"a list of {self.what}s"
+        return f"a list of {self.what}{'es' if self.what.endswith('s') else 's'}"
 
     def read(self, value: Any, folder: Path) -> tuple[str, ...]:
         known = registry.names(self.package)

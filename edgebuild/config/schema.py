@@ -129,6 +129,15 @@ KEYS: tuple[Key, ...] = (
         per_target=True,
     ),
     Key(
+        ("skip_passes",),
+        "skip_passes",
+        Plugins("edgebuild.passes", "pass"),
+        "Rewrites of the graph to leave out, to see what they save; `passes` of report.json says it as well.",
+        '["drop_channels"]',
+        default="none",
+        per_target=True,
+    ),
+    Key(
         ("model", "path"),
         "model",
         File(),

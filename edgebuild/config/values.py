@@ -70,6 +70,7 @@ class Config:
         vectors: how many random inputs are compared byte by byte, besides.
         optimize: ``speed``, ``size`` or ``balanced``: which kernels are chosen.
         memory: how far RAM is saved: ``least``, ``balanced`` or ``fastest``.
+        skip_passes: plugins in ``edgebuild.passes`` that are left out.
         timeout: seconds that the emulator may take, or None for an estimate from the model's size.
         seed: of everything random in the model half.
         file: the edgebuild.toml, or None.
@@ -95,6 +96,7 @@ class Config:
     timeout: int | None = None
     optimize: Literal["speed", "balanced", "size"] = "balanced"
     memory: Literal["least", "balanced", "fastest"] = "balanced"
+    skip_passes: tuple[str, ...] = ()
     budget: Budget = Budget()
     gates: Gates = Gates()
     packages: tuple[str, ...] | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ from edgebuild.artifacts import Flash, Image, Run, Sources, Vectors, Verdict
 from edgebuild.codegen.harness import harness
 from edgebuild.codegen.project import generate
 from edgebuild.errors import UsageError
+from edgebuild.ir.graph import ABSENT
 from edgebuild.ir.verify import verify
 from edgebuild.pipeline.answer import expect as expect_bytes
 from edgebuild.pipeline.request import Request, own_digest, tools_identity
@@ -31,6 +32,23 @@ PASSES = ("fold_constants", "fold_pad", "drop_channels", "remove_unused")
 """Rewrites, in this order."""
 
 
+@dataclass(frozen=True)
+class Saving:
+    """What a pass took away.
+
+    Attributes:
+        name: the pass.
+        operators: how many went.
+        macs: multiply-accumulates an inference.
+        weights: bytes of constants.
+    """
+
+    name: str
+    operators: int
+    macs: int
+    weights: int
+
+
 @dataclass(frozen=True, eq=False)
 class Lowered:
     """A graph that the target can run, with which kernels, and where its tensors live."""
@@ -38,6 +56,7 @@ class Lowered:
     graph: Graph
     selection: kernels.Selection
     plan: Plan
+    saved: tuple[Saving, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,9 +91,7 @@ def lower(graph: Graph, request: Request) -> Lowered:
         ops.check(graph, request.profile.operators, request.profile.name)
         rule = f"cannot run as it is: {error}"
         raise UsageError(graph.name, rule, "export the model again, without state") from error
-    for name in PASSES:
-        graph = passes.find(name).run(graph)
-        verify(graph)
+    graph, saved = _rewritten(graph, request.config.skip_passes)
     ops.check(graph, request.profile.operators, request.profile.name)
     budget.check_constants(graph, request.profile, request.config.budget)
     most, _ = budget.limit("ram", request.profile, request.config.budget)
@@ -82,7 +99,28 @@ def lower(graph: Graph, request: Request) -> Lowered:
         if not most or lowered.plan.arena_bytes <= most:
             break
     budget.check_arena(graph, lowered.plan, request.profile, request.config.budget)
-    return lowered
+    return replace(lowered, saved=saved)
+
+
+def _rewritten(graph: Graph, skipped: tuple[str, ...]) -> tuple[Graph, tuple[Saving, ...]]:
+    """``graph`` after all passes but ``skipped``, and what each of them saved."""
+    saved = []
+    for name in PASSES:
+        if name in skipped:
+            continue
+        before = graph
+        graph = passes.find(name).run(graph)
+        verify(graph)
+        operators = len(before.nodes) - len(graph.nodes)
+        weights = _weights(before) - _weights(graph)
+        saved.append(Saving(name, operators, total_macs(before) - total_macs(graph), weights))
+    return graph, tuple(saved)
+
+
+def _weights(graph: Graph) -> int:
+    """Bytes of the constants that operators read; tensors that nobody reads go at the end."""
+    read = {index for node in graph.nodes for index in node.inputs if index != ABSENT}
+    return sum(graph.tensors[index].bytes for index in read if graph.tensors[index].constant)
 
 
 def _planned(graph: Graph, request: Request) -> Iterator[Lowered]:

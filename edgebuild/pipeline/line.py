@@ -210,6 +210,7 @@ def _report(
         },
         accuracy=outcome.accuracy(prepared, proof),
         compression=tuple(vars(step) for step in prepared.compression),
+        passes=tuple(vars(saving) for saving in lowered.saved),
         gates=(
             *budget.gates(image.flash.total, ram, profile, request.config.budget),
             *outcome.gates(request, prepared, proof),

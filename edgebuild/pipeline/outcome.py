@@ -75,6 +75,7 @@ def fits(request: Request, prepared: Model) -> Report:
         ram={"total": None, "arena": arena, "io": 0, "static": None, "stack": None},
         gates=tuple(budget.gates(weights, arena, request.profile, request.config.budget)),
         compression=tuple(vars(step) for step in prepared.compression),
+        passes=tuple(vars(saving) for saving in lowered.saved),
     )
 
 

@@ -40,6 +40,7 @@ class Report:
     emulation: Mapping[str, Any] | None = None
     accuracy: Mapping[str, Any] | None = None
     compression: tuple[Mapping[str, Any], ...] = ()
+    passes: tuple[Mapping[str, Any], ...] = ()
     gates: tuple[Gate, ...] = ()
     tools: Mapping[str, str] = field(default_factory=dict)
     files: tuple[Mapping[str, Any], ...] = ()
@@ -59,6 +60,7 @@ class Report:
             "emulation": _dict(self.emulation),
             "accuracy": _dict(self.accuracy),
             "compression": [dict(step) for step in self.compression],
+            "passes": [dict(one) for one in self.passes],
             "gates": [vars(gate) for gate in self.gates],
             "tools": dict(self.tools),
             "files": [dict(file) for file in self.files],
@@ -78,6 +80,7 @@ class Report:
             emulation=found["emulation"],
             accuracy=found["accuracy"],
             compression=tuple(found["compression"]),
+            passes=tuple(found.get("passes", ())),
             gates=tuple(Gate(**gate) for gate in found["gates"]),
             tools=found["tools"],
             files=tuple(found["files"]),

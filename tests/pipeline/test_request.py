@@ -38,6 +38,7 @@ def changed(plain: Config, name: str) -> object:
         "name": "other",
         "optimize": "size",
         "memory": "least",
+        "skip_passes": ("drop_channels",),
         "budget": Budget(ram=1000),
         "gates": Gates(accuracy_drop=0.5),
         "packages": ("c_array",),
