@@ -54,7 +54,11 @@ def _shift(kind: str, error: NDArray[np.float64], seen: Seen) -> NDArray[np.floa
     if kind == "FULLY_CONNECTED":
         inputs = seen.elements if len(seen.elements) == error.shape[1] else seen.mean
         return np.asarray(error @ inputs)
-    return np.asarray(error.reshape(error.shape[0], -1, error.shape[-1]).sum(axis=1) @ seen.mean)
+    taps = error.reshape(error.shape[0], -1, error.shape[-1]).sum(axis=1)
+    groups = len(seen.mean) // taps.shape[1]
+    # of the inputs that each filter reads
+    means = np.repeat(seen.mean.reshape(groups, -1), len(taps) // groups, axis=0)
+    return np.asarray((taps * means).sum(axis=1))
 
 
 def _along(scales: NDArray[np.float64], axis: int, rank: int) -> NDArray[np.float64]:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from edgebuild import convert
-from edgebuild.convert import _errors, _ranges
+from edgebuild.convert import _bias, _errors, _ranges
 from edgebuild.convert._statistics import BINS, Seen
 from edgebuild.errors import UsageError
 
@@ -121,6 +121,24 @@ def test_a_percentile_leaves_few_values_outside() -> None:
 def test_zero_is_always_inside(method: _ranges.Method, values: np.ndarray) -> None:
     low, high = _ranges.range_of(seen(values), method)
     assert low <= 0 <= high
+
+
+@pytest.mark.parametrize("groups", [1, 2, 4])
+def test_the_shift_of_a_convolution_in_groups(groups: int) -> None:
+    """Against the definition: inputs that are constant in each channel, and every filter sees only its group's."""
+    random = np.random.default_rng(groups)
+    mean, error = random.normal(size=8), random.normal(size=(12, 3, 3, 8 // groups))
+    flat = np.zeros(8)
+    seen = Seen(0.0, 0.0, flat, mean, flat, np.zeros(BINS, np.int64))
+    expected = [
+        sum(
+            (one[y, x] * mean[8 // groups * (n // (12 // groups)) :][: 8 // groups]).sum()
+            for y in range(3)
+            for x in range(3)
+        )
+        for n, one in enumerate(error)
+    ]
+    np.testing.assert_allclose(_bias._shift("CONV_2D", error, seen), expected)
 
 
 def test_the_loss_of_classes_ignores_what_softmax_ignores() -> None:
