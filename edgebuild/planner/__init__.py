@@ -120,8 +120,12 @@ class Planner(ABC):
     """Contract of every algorithm."""
 
     @abstractmethod
-    def place(self, problem: Problem) -> Placement:
-        """An offset for each buffer, and moves if the algorithm makes any."""
+    def place(self, problem: Problem, arena: int = 0) -> Placement:
+        """An offset for each buffer, and moves if the algorithm makes any.
+
+        Args:
+            arena: bytes that may be used anyway; an algorithm that moves needs fewer moves in a larger arena.
+        """
 
 
 def names() -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Literal
 
@@ -108,6 +109,8 @@ def _up(bytes_: int) -> int:
 MOST_MOVED = 0.05
 """Copied bytes for each predicted instruction of the model beyond which moves are not worth their RAM."""
 
+STEPS = 32
+"""Arenas that are tried between the least one and the one that needs no moves."""
 
 WORTH_STREAMING, MOST_EXTRA = 0.9, 1.05
 """``balanced`` streams when RAM falls to this share at most and instructions rise to that one at most."""
@@ -147,13 +150,21 @@ def _place(graph: Graph, selection: Selection, segments: tuple[Segment, ...], me
     best, name = find("greedy").place(problem), "greedy"
     bound = problem.lower_bound()
     if best.peak(problem) > bound and memory != "fastest":
-        moving = find("moving").place(problem)
-        cheap = memory == "least" or moving.moved_bytes(problem) <= MOST_MOVED * work
-        if moving.peak(problem) < best.peak(problem) and cheap:
-            best, name = moving, "moving"
+        most = math.inf if memory == "least" else MOST_MOVED * work
+        for arena in _arenas(bound, best.peak(problem)):
+            moving = find("moving").place(problem, arena)
+            if moving.peak(problem) < best.peak(problem) and moving.moved_bytes(problem) <= most:
+                best, name = moving, "moving"
+                break
     broken = list(violations(problem, best))
     assert not broken, f"{name} planner: {broken}"
     return _plan(problem, best, name, bound, segments)
+
+
+def _arenas(least: int, most: int) -> list[int]:
+    """Sizes to try from ``least`` up to below ``most``, in at most :data:`STEPS` equal steps."""
+    step = max(_up((most - least) // STEPS), ALIGNMENT)
+    return list(range(least, most, step))
 
 
 def _plan(problem: Problem, placement: Placement, name: str, bound: int, segments: tuple[Segment, ...]) -> Plan:

@@ -10,7 +10,7 @@ from edgebuild.planner import Placement, Planner, Problem, allowed
 class Greedy(Planner):
     """By size it is optimal on most networks without overlap; by time it follows chains that overlap."""
 
-    def place(self, problem: Problem) -> Placement:
+    def place(self, problem: Problem, arena: int = 0) -> Placement:
         best: Placement | None = None
         bound = problem.lower_bound()
         for order in _orders(problem):

@@ -1,7 +1,8 @@
 """Reaches the lower bound by moving buffers between nodes; the generated code copies them with ``memmove``.
 
-Before a node runs, what lies below the operand that dies in it is packed downwards and what lies above
-upwards, so that the output finds its place in between, as near to that operand as it may come.
+Outputs are placed as high as they may lie, because each layer that overlaps its operand drifts downwards. When an
+output finds no place, what lies below the operand that dies in it is packed downwards and what lies above upwards, so
+that output and operand find theirs in between, as near to each other as they may come and as high as possible.
 """
 
 from __future__ import annotations
@@ -10,10 +11,10 @@ from edgebuild.planner import Placement, Planner, Problem, Shift, allowed
 
 
 class Moving(Planner):
-    """Forward execution with moves: as little RAM as overlap allows, for some copied bytes."""
+    """Forward execution with moves: as little RAM as overlap allows; a larger arena saves copied bytes."""
 
-    def place(self, problem: Problem) -> Placement:
-        walk = _Walk(problem)
+    def place(self, problem: Problem, arena: int = 0) -> Placement:
+        walk = _Walk(problem, arena)
         for node in range(-1, problem.nodes):
             walk.step(node)
         return Placement(tuple(walk.offsets[i] for i in range(len(problem.buffers))), walk.shifts)
@@ -22,9 +23,9 @@ class Moving(Planner):
 class _Walk:
     """Goes through the nodes with every living buffer at its place."""
 
-    def __init__(self, problem: Problem) -> None:
+    def __init__(self, problem: Problem, arena: int) -> None:
         self.problem = problem
-        self.arena = self._bound()
+        self.arena = max(self._bound(), arena)
         self.places: dict[int, int] = {}
         self.offsets: dict[int, int] = {}
         self.shifts: dict[int, tuple[Shift, ...]] = {}
@@ -43,7 +44,8 @@ class _Walk:
         """Place what comes into being in ``node``."""
         buffers = self.problem.buffers
         self.places = {i: o for i, o in self.places.items() if buffers[i].last >= node}
-        born = sorted((i for i, b in enumerate(buffers) if b.first == node), key=lambda i: -buffers[i].bytes)
+        born = [i for i, b in enumerate(buffers) if b.first == node]
+        born.sort(key=lambda i: (buffers[i].scratch_of is not None, -buffers[i].bytes))
         if not born or self._without_moves(born):
             return
         self._with_moves(node, born)
@@ -53,7 +55,7 @@ class _Walk:
         trial = dict(self.places)
         for index in born:
             own = self.problem.buffers[index].bytes
-            for offset in sorted(self._candidates(trial, index)):
+            for offset in sorted(self._candidates(trial, index), reverse=True):
                 if offset + own > self.arena:
                     continue
                 trial[index] = offset
@@ -67,7 +69,7 @@ class _Walk:
 
     def _candidates(self, trial: dict[int, int], index: int) -> set[int]:
         own = self.problem.buffers[index].bytes
-        found = {0}
+        found = {0, self.arena - own}
         for other, at in trial.items():
             distance = self.problem.distance(index, other)
             found |= {at + self.problem.buffers[other].bytes, at - own}
@@ -95,9 +97,9 @@ class _Walk:
         settled: dict[int, int] = {}
         if operand is not None and output is not None:
             distance = max(self.problem.distance(output, operand) or 0, 0)
-            moves.append(Shift(operand, bottom + distance))
-            settled[output] = bottom
-            bottom += max(buffers[output].bytes, buffers[operand].bytes + distance)
+            top -= max(buffers[output].bytes, buffers[operand].bytes + distance)
+            moves.append(Shift(operand, top + distance))
+            settled[output] = top
         for index in born:
             if index not in settled:
                 settled[index] = bottom

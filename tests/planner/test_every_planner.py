@@ -81,3 +81,25 @@ def test_no_byte_is_lost_and_the_bound_holds(name, problem):
 def test_the_checker_sees_what_the_byte_map_sees(problem, data):
     placement = Placement(tuple(4 * data.draw(st.integers(0, 30)) for _ in problem.buffers))
     assert bool(list(planner.violations(problem, placement))) == destroyed(problem, placement)
+
+
+def drifting(layers: int, bytes_: int, distance: int) -> Problem:
+    """A chain of equally large layers, each of which may follow its operand at ``distance``."""
+    buffers = tuple(Buffer((i,), bytes_, i - 1, i) for i in range(layers + 1))
+    return Problem(buffers, tuple(Overlap(i + 1, i, distance) for i in range(layers)), layers)
+
+
+def test_a_larger_arena_saves_moves():
+    problem = drifting(8, 400, 40)
+    moved = [planner.find("moving").place(problem, arena).moved_bytes(problem) for arena in (0, 480, 560, 720)]
+    # in the least arena every second layer has no room left; 40 bytes for each layer need no move at all
+    assert moved == [7 * 400, 3 * 400, 400, 0]
+
+
+@settings(max_examples=200, deadline=None)
+@given(problem=problems(), room=st.integers(0, 30))
+def test_no_byte_is_lost_in_a_larger_arena(problem, room):
+    arena = problem.lower_bound() + 4 * room
+    placement = planner.find("moving").place(problem, arena)
+    assert not destroyed(problem, placement)
+    assert list(planner.violations(problem, placement)) == []
