@@ -1,6 +1,6 @@
 """What zeros and narrow weights buy, layer by layer and for whole networks: ``make bench-sparse``.
 
-    python benchmarks/sparse.py [--core NAME]… [--layers] [--networks] [--share 0.75]
+    python benchmarks/sparse.py [--core NAME]… [--layers] [--networks] [--share 0.75] [--json FILE]
 
 Layers have random weights, of which whole blocks are zeroed, the smallest first, over the whole layer, so that rows are
 uneven. Networks are MLPerf Tiny's, pruned the same way in the .tflite itself: their answers are worthless, but each
@@ -11,6 +11,7 @@ layer's constants.
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -27,13 +28,13 @@ from edgebuild.codegen.harness import harness
 from edgebuild.codegen.project import generate
 from edgebuild.ir.graph import Graph
 from edgebuild.ir.types import Quantization
-from edgebuild.ops import _cases
+from edgebuild.ops import Kernel, _cases
 from edgebuild.target import load
 from tests import zoo
 
 CORES = ("cortex-m4", "cortex-m55", "cortex-m0plus", "cortex-m3")
-LIMIT = 3
-"""Kernels that are this much slower than the chosen one, for lesser cores, are not shown."""
+LIMIT = 2.5
+"""Kernels that are this much slower than the chosen one, for lesser cores, are not measured."""
 
 SPARE = 2048
 """Layers of fewer weights stay as they are: the first convolution, and what names the classes."""
@@ -83,6 +84,63 @@ class Layer:
         return _cases.graph("conv_2d" if self.kernel else "fully_connected", (source, weight, bias), output, options, 3)
 
 
+@dataclass(frozen=True)
+class Goal:
+    """What is asked of the kernels for one kind of weights.
+
+    Attributes:
+        block: None for the one that suits fully connected layers of a core.
+        asked: instructions and bytes of constants of the dense kernel's, by core.
+    """
+
+    name: str
+    layer: str
+    block: tuple[int, int] | None
+    share: float
+    levels: bool
+    asked: dict[str, tuple[float, float]]
+
+
+def goals(*asked: tuple[float, float] | None) -> dict[str, tuple[float, float]]:
+    """What is asked by core, of those that :data:`CORES` begins with."""
+    return {core: pair for core, pair in zip(CORES, asked, strict=False) if pair}
+
+
+GOALS = (
+    Goal("1x1, K = 256, 2x4", "1x1, 256 to 256", (2, 4), 0.75, False, goals((0.38, 0.34), (0.50, 0.35), (0.40, 0.37))),
+    Goal("3x3, K = 288, 2x4", "3x3, 32 to 32", (2, 4), 0.75, False, goals((0.38, 0.34), (0.50, 0.35), (0.40, 0.37))),
+    Goal("1x1, K = 64, 2x4", "1x1, 64 to 64", (2, 4), 0.75, False, goals((0.45, 0.45), (0.75, 0.52), (0.52, 0.47))),
+    Goal(
+        "dense 256, 4x4 (M55 8x4)",
+        "dense, 256 to 256",
+        None,
+        0.75,
+        False,
+        goals((0.40, 0.33), (0.45, 0.33), (0.37, 0.33)),
+    ),
+    Goal(
+        "dense 640, 4x4 (M55 8x4)",
+        "dense, 640 to 128",
+        None,
+        0.75,
+        False,
+        goals((0.40, 0.33), (0.45, 0.33), (0.37, 0.33)),
+    ),
+    Goal("1x1, K = 256, 4x2 + int4", "1x1, 256 to 256", (4, 2), 0.75, True, goals((0.52, 0.22))),
+    Goal("1x1, K = 256, 2x4 + int4", "1x1, 256 to 256", (2, 4), 0.75, True, {}),
+    Goal("3x3, K = 288, 2x4 + int4", "3x3, 32 to 32", (2, 4), 0.75, True, {}),
+    Goal("1x1, K = 256, int4", "1x1, 256 to 256", (1, 1), 0.0, True, goals((1.12, 0.55), None, (0.75, 0.55))),
+    Goal("3x3, K = 288, int4", "3x3, 32 to 32", (1, 1), 0.0, True, goals((1.12, 0.55), None, (0.75, 0.55))),
+    Goal("1x1, K = 256, unstructured", "1x1, 256 to 256", (1, 1), 0.75, False, goals((0.50, 0.58))),
+    Goal("3x3, K = 288, unstructured", "3x3, 32 to 32", (1, 1), 0.75, False, {}),
+)
+
+
+def wide(core: str) -> tuple[int, int]:
+    """The block for fully connected layers."""
+    return (8, 4) if core == "cortex-m55" else (4, 4)
+
+
 def prune(data: np.ndarray, block: tuple[int, int], share: float) -> np.ndarray:
     """``data`` ``(outputs, taps, inputs)`` without ``share`` of its blocks, the smallest ones."""
     outputs, taps, inputs = data.shape
@@ -100,7 +158,6 @@ def prune(data: np.ndarray, block: tuple[int, int], share: float) -> np.ndarray:
 
 def layers(core: str) -> Iterator[Layer]:
     """The layers of the table."""
-    wide = (8, 4) if core == "cortex-m55" else (4, 4)
     for name, inputs, outputs, kernel in (
         ("1x1, 64 to 64", 64, 64, (1, 1)),
         ("1x1, 256 to 256", 256, 256, (1, 1)),
@@ -115,11 +172,11 @@ def layers(core: str) -> Iterator[Layer]:
         yield Layer(name, inputs, outputs, kernel, (4, 2), 0.75, levels=True)
     for name, inputs, outputs in (("dense, 256 to 256", 256, 256), ("dense, 640 to 128", 640, 128)):
         for share in (0.5, 0.75, 0.9):
-            yield Layer(name, inputs, outputs, None, wide, share)
+            yield Layer(name, inputs, outputs, None, wide(core), share)
         yield Layer(name, inputs, outputs, None, (2, 4), 0.75)
 
 
-def measure(graph: Graph, kernel: kernels.Kernel, core: str) -> tuple[int, int, int]:
+def measure(graph: Graph, kernel: Kernel, core: str) -> tuple[int, int, int]:
     """Executed instructions, bytes of constants and of code of one layer; every byte of its output is compared."""
     profile, (node,) = load.load(core), graph.nodes
     sources = generate(replace(graph, name="layer"), planner.plan(graph, (kernel,)), (kernel,))
@@ -136,37 +193,109 @@ def measure(graph: Graph, kernel: kernels.Kernel, core: str) -> tuple[int, int, 
     return run.per_step[0], constants, image.flash.total - constants
 
 
-def show_layers(core: str) -> None:
-    """A line for each layer and each kernel that is exact for it and meant for such weights."""
+def name_of(kernel: Kernel) -> str:
+    """The kernel's file, or the operator's for a portable one."""
+    return type(kernel).__module__.rpartition(".")[2] if isinstance(kernel, kernels.Variant) else kernel.template[:-5]
+
+
+def measured(core: str) -> Iterator[dict[str, Any]]:
+    """A record for each layer and each kernel that is meant for its weights, and is not beaten by another in all."""
     features = load.load(core).cpu.features
-    print(
-        f"\n{core}\n{'layer':20}{'block':>7}{'zeros':>7}  {'kernel':28}"
-        f"{'instructions':>14}{'ratio':>7}{'bytes':>9}{'ratio':>7}"
-    )
     full: dict[str, tuple[int, int, int]] = {}
     for layer in layers(core):
-        graph = layer.graph()
-        (node,) = graph.nodes
         if layer.name not in full:
             plain = replace(layer, share=0.0, levels=False).graph()
             dense = kernels.choose(plain.nodes[0], plain, features)
             full[layer.name] = measure(plain, dense, core)
-            row = full[layer.name]
-            print(f"{layer.name:20}{'':7}{'':7}  {dense.template[:-5]:28}{row[0]:14,}{'':7}{row[1]:9,}")
-        found = kernels.candidates(node, graph, features)
+            yield record(core, layer, dense, full[layer.name], full[layer.name], True)
+        graph = layer.graph()
+        (node,) = graph.nodes
         best = kernels.choose(node, graph, features)
         limit = LIMIT * best.instructions(node, graph)
-        for kernel in found:
-            meant = "sparse" in kernel.template or "int4" in kernel.template
-            if kernel is best or (meant and kernel.instructions(node, graph) < limit):
-                row, against = measure(graph, kernel, core), full[layer.name]
-                print(
-                    f"{layer.name:20}{'x'.join(map(str, layer.block)):>7}{layer.share:7.0%}  "
-                    f"{kernel.template[:-5]:28}{row[0]:14,}{row[0] / against[0]:7.3f}"
-                    f"{row[1]:9,}{row[1] / against[1]:7.3f}"
-                    f"{'  int4' if layer.levels else ''}{'  chosen' if kernel is best else ''}",
-                    flush=True,
-                )
+        found = [
+            record(core, layer, kernel, measure(graph, kernel, core), full[layer.name], kernel is best)
+            for kernel in kernels.candidates(node, graph, features)
+            if kernel is best or (_meant(kernel) and kernel.instructions(node, graph) < limit)
+        ]
+        yield from (one for one in found if one["chosen"] or not any(_beats(other, one) for other in found))
+
+
+def record(
+    core: str, layer: Layer, kernel: Kernel, row: tuple[int, int, int], full: tuple[int, int, int], chosen: bool
+) -> dict[str, Any]:
+    """The figures of one layer and kernel, beside those of the dense kernel on the same layer."""
+    pruned = _meant(kernel)
+    return {
+        "core": core,
+        "layer": layer.name,
+        "block": "x".join(map(str, layer.block)) if layer.share else "",
+        "zeros": layer.share,
+        "int4": layer.levels,
+        "kernel": name_of(kernel),
+        "chosen": chosen,
+        "meant": pruned,
+        "instructions": row[0],
+        "instructions_ratio": row[0] / full[0],
+        "bytes": row[1],
+        "bytes_ratio": row[1] / full[1],
+        "code": row[2],
+    }
+
+
+def _meant(kernel: Kernel) -> bool:
+    return "sparse" in kernel.template or "int4" in kernel.template
+
+
+def _beats(other: dict[str, Any], one: dict[str, Any]) -> bool:
+    worse = all(other[key] <= one[key] for key in ("instructions", "bytes"))
+    return worse and (other["instructions"], other["bytes"]) != (one["instructions"], one["bytes"])
+
+
+def show_layers(core: str) -> list[dict[str, Any]]:
+    """A line for each record of :func:`measured`."""
+    print(
+        f"\n{core}\n{'layer':20}{'block':>7}{'zeros':>7}{'':6}{'kernel':28}"
+        f"{'instructions':>14}{'ratio':>7}{'bytes':>9}{'ratio':>7}{'code':>7}"
+    )
+    found = []
+    for one in measured(core):
+        found.append(one)
+        zeros = f"{one['zeros']:.0%}" if one["block"] else ""
+        print(
+            f"{one['layer']:20}{one['block']:>7}{zeros:>7}{' int4 ' if one['int4'] else '':6}{one['kernel']:28}"
+            f"{one['instructions']:14,}{one['instructions_ratio']:7.3f}{one['bytes']:9,}{one['bytes_ratio']:7.3f}"
+            f"{one['code']:7,}{'  chosen' if one['chosen'] else ''}",
+            flush=True,
+        )
+    return found
+
+
+def show_goals(core: str, found: list[dict[str, Any]]) -> None:
+    """What was asked of kernels beside what the one that comes nearest takes."""
+    print(f"\n{core}: instructions and weight flash of the dense kernel's\n{'':30}{'asked':>13}{'measured':>15}")
+    for goal in GOALS:
+        asked = goal.asked.get(core)
+        wanted = (goal.layer, _block(goal, core), goal.share, goal.levels)
+        rows = [
+            one for one in found if one["meant"] and (one["layer"], one["block"], one["zeros"], one["int4"]) == wanted
+        ]
+        said = f"{asked[0]:.2f} / {asked[1]:.2f}" if asked else "to measure"
+        if not rows:
+            print(f"{goal.name:30}{said:>13}{'no kernel':>15}")
+            continue
+        limits = asked or (1.0, 1.0)
+        best = min(rows, key=lambda one: max(one["instructions_ratio"] / limits[0], one["bytes_ratio"] / limits[1]))
+        ratios = best["instructions_ratio"], best["bytes_ratio"]
+        held = all(ratio <= most for ratio, most in zip(ratios, limits, strict=True))
+        print(
+            f"{goal.name:30}{said:>13}{ratios[0]:8.3f} /{ratios[1]:6.3f}  {best['kernel']:28}"
+            f"{('holds' if held else 'MISSED') if asked else ''}"
+        )
+
+
+def _block(goal: Goal, core: str) -> str:
+    block = goal.block or wide(core)
+    return "x".join(map(str, block)) if goal.share else ""
 
 
 def pruned_model(content: bytes, block: tuple[int, int], share: float, levels: bool = False) -> bytes:
@@ -209,20 +338,25 @@ def build(content: bytes, core: str) -> tuple[int, int, int]:
     return report.emulation["instructions"], report.flash["total"], report.ram["total"]
 
 
-def show_networks(core: str, share: float) -> None:
+def show_networks(core: str, share: float) -> list[dict[str, Any]]:
     """Each network, dense and pruned."""
+    found = []
     print(f"\n{core}, {share:.0%} zeros\n{'':22}{'block':>7}{'instructions':>14}{'':7}{'flash':>9}{'':7}{'RAM':>9}")
     for name in zoo.NAMES:
         content = zoo.tflite(name).read_bytes()
         dense = build(content, core)
         print(f"{name:22}{'':7}{dense[0]:14,}{'':7}{dense[1]:9,}{'':7}{dense[2]:9,}")
-        for block in ((2, 4), (4, 4)):
+        for block in ((2, 4), wide(core)):
             row = build(pruned_model(content, block, share), core)
+            keys = ("instructions", "flash", "ram")
+            found.append({"core": core, "network": name, "block": "x".join(map(str, block)), "zeros": share})
+            found[-1] |= {"dense": dict(zip(keys, dense, strict=True)), "pruned": dict(zip(keys, row, strict=True))}
             print(
                 f"{name:22}{'x'.join(map(str, block)):>7}{row[0]:14,}{row[0] / dense[0]:7.3f}"
                 f"{row[1]:9,}{row[1] / dense[1]:7.3f}{row[2]:9,}",
                 flush=True,
             )
+    return found
 
 
 def main() -> int:
@@ -232,12 +366,18 @@ def main() -> int:
     parser.add_argument("--layers", action="store_true", help="only layers")
     parser.add_argument("--networks", action="store_true", help="only whole networks")
     parser.add_argument("--share", type=float, default=0.75, help="share of zeros in the networks")
+    parser.add_argument("--json", type=Path, help="where the figures go besides")
     options = parser.parse_args()
-    for core in options.core or CORES:
+    cores, rows, networks = options.core or CORES, [], []
+    for core in cores:
         if options.layers or not options.networks:
-            show_layers(core)
+            found = show_layers(core)
+            show_goals(core, found)
+            rows += found
         if options.networks or not options.layers:
-            show_networks(core, options.share)
+            networks += show_networks(core, options.share)
+    if options.json:
+        options.json.write_text(json.dumps({"layers": rows, "networks": networks}, indent=1) + "\n")
     return 0
 
 

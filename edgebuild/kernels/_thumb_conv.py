@@ -10,6 +10,9 @@ from edgebuild.ops import Call
 from edgebuild.ops._requantization import Requantization
 from edgebuild.ops._window import Window
 
+TILE = 4
+"""Output pixels at a time."""
+
 
 def filters(node: Node, graph: Graph) -> Filters:
     """The filters of a CONV_2D; taps are in the order of the window, channel by channel."""
@@ -40,24 +43,29 @@ def tile_bytes(node: Node, graph: Graph) -> int:
     return 8 * (-(-taps // 4) * 4)
 
 
-def scratch(node: Node, graph: Graph) -> int:
-    """The tile, the rows beside it, and the outputs of a tile of which some pixels lie behind the last."""
+def scratch(node: Node, graph: Graph, tile: int | None = None, pixels: int = TILE) -> int:
+    """The tile, the rows beside it, and the outputs of a tile of which some pixels lie behind the last.
+
+    Args:
+        tile: bytes of the packed pairs; of four pixels by default.
+    """
     result = graph.output(node)
-    partial = result.shape[2] < 4 and result.shape[1] * result.shape[2] % 4 > 0
-    return tile_bytes(node, graph) + rows_bytes(node, graph) + (4 * result.shape[3] if partial else 0)
+    partial = result.shape[2] < pixels and result.shape[1] * result.shape[2] % pixels > 0
+    packed = tile_bytes(node, graph) if tile is None else tile
+    return packed + rows_bytes(node, graph, pixels) + (pixels * result.shape[3] if partial else 0)
 
 
-def rows_bytes(node: Node, graph: Graph) -> int:
+def rows_bytes(node: Node, graph: Graph, pixels: int = TILE) -> int:
     """A row of zero points, and one for each pixel of a tile if windows are clipped."""
     geometry, channels = window(node, graph), graph.tensor(node, 0).shape[3]
     whole = geometry.dilation[1] == 1 and geometry.before[1] == 0 and _last_column(geometry) <= geometry.input[1]
-    return (1 if whole else 5) * geometry.kernel[1] * channels
+    return (1 if whole else pixels + 1) * geometry.kernel[1] * channels
 
 
-def tiles(node: Node, graph: Graph) -> int:
-    """Tiles of four output pixels."""
+def tiles(node: Node, graph: Graph, pixels: int = TILE) -> int:
+    """Tiles of so many output pixels."""
     height, width = window(node, graph).output
-    return -(-height * width // 4)
+    return -(-height * width // pixels)
 
 
 def _last_column(geometry: Window) -> int:

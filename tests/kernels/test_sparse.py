@@ -108,6 +108,8 @@ EDGES = {
     "five pixels": cases.conv((5, 1), (1, 1), 64, 8, blocks(2, 4, 0.75)),
     "levels": cases.conv((4, 5), (1, 1), 48, 8, few(1)),
     "levels, -8, a step of 16": cases.conv((4, 5), (1, 1), 48, 8, few(16, 0.0, -8)),
+    "levels, all -8": cases.conv((5, 5), (1, 1), 200, 3, lambda random, data: data * 0 - 8),
+    "levels, all 7": cases.conv((3, 3), (3, 3), 9, 3, lambda random, data: data * 0 + 7),
     "levels, an odd number of blocks": cases.conv((5, 5), (1, 1), 36, 7, few(3)),
     "levels, a depth that is no whole words": cases.conv((5, 5), (3, 3), 5, 6, few(3), stride=(2, 2)),
     "levels, two roundings": cases.conv((4, 5), (3, 3), 8, 8, few(5), activation="NONE", zero_points=(5, 3)),
