@@ -120,3 +120,10 @@ def test_assembly_takes_struct_fields_as_32_bits(template):
     bare = re.findall(r'"[+=&]*[a-z]"\s*\(\s*\*?layer->\w+', template.read_text())
     pointers = {"weights", "stream", "bias", "table", "multiplier", "shift", "parameters"}
     assert [use for use in bare if use.rpartition(">")[2] not in pointers] == []
+
+
+def test_assembly_that_takes_an_address_aligns_its_section():
+    """ADR counts from a multiple of four; functions compiled for size would be put at any multiple of two."""
+    takers = [t for t in resources.folder("templates").rglob("kernels/**/*.j2") if re.search(r"\badr\b", t.read_text())]
+    assert len(takers) > 3
+    assert [t.name for t in takers if ".balign 4" not in t.read_text()] == []
