@@ -39,6 +39,7 @@ def generate(graph: Graph, plan: Plan, selection: Selection) -> Sources:
         "interface": interface,
         "layers": layers,
         "functions": sorted(writer.functions.values(), key=lambda f: f.name),
+        "cold": writer.cold(),
         "constants": [(name, filters.c_type(a), a.size, filters.rows(a)) for name, a in writer.constants.values()],
         "summary": tuple(summary(graph)),
         "moves": plan.moves,

@@ -34,6 +34,7 @@ class Streamed:
         self.inputs = tuple(segment.distances)
         self.output = self.graph.nodes[segment.last].outputs[0]
         self.structs: dict[tuple[object, ...], tuple[str, str, tuple[tuple[str, str], ...]]] = {}
+        self.work: dict[tuple[object, ...], float] = {}
         self.parts: dict[tuple[int, int, int], Part] = {}
         self.cases: dict[tuple[str, ...], int] = {}
         self.comments: list[str] = []
@@ -109,7 +110,9 @@ class Streamed:
             function = self.writer.function(kernel, call)
             struct = f"{self.name}_layer_{step.node}_{sum(k[0] == step.node for k in self.structs)}"
             self.structs[key] = (struct, function.name, self.writer.values(step.node, call))
+            self.work[key] = kernel.instructions(part.node, part.graph)
         struct, function_name, _ = self.structs[key]
+        self.writer.functions[function_name].work += self.work[key]
         later = after if isinstance(after, StreamCall) else None
         places, advances = [], []
         for position, (tensor, offset) in enumerate(step.sources):
@@ -147,7 +150,9 @@ class Streamed:
         if key not in self.structs:
             call = kernel.context(node, self.graph)
             struct = f"{self.name}_{kernel.name}_{number}"
-            self.structs[key] = (struct, self.writer.function(kernel, call).name, self.writer.values(number, call))
+            function = self.writer.function(kernel, call)
+            function.work += kernel.instructions(node, self.graph)
+            self.structs[key] = (struct, function.name, self.writer.values(number, call))
         return self.structs[key][0], self.structs[key][1]
 
     def _place(self, number: int, tensor: int, offset: int, later: int | None) -> tuple[str, list[str]]:

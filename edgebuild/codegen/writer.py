@@ -15,6 +15,9 @@ from edgebuild.codegen.environment import render
 from edgebuild.ir.graph import Graph
 from edgebuild.kernels import Selection
 
+COLD = 0.01
+"""Share of the predicted instructions below which a function is compiled for size, whatever the flags are."""
+
 
 @dataclass
 class Function:
@@ -23,6 +26,7 @@ class Function:
     Attributes:
         pointers: (name, C type) of the struct's fields that point to constants.
         scalars: every value that each other field takes in some layer.
+        work: predicted instructions of all its calls in one inference.
     """
 
     name: str
@@ -32,6 +36,7 @@ class Function:
     includes: tuple[str, ...]
     pointers: tuple[tuple[str, str], ...]
     scalars: dict[str, list[int | float]]
+    work: float = 0.0
 
     @property
     def fields(self) -> tuple[tuple[str, str], ...]:
@@ -81,6 +86,7 @@ class Writer:
         assert kernel is not None
         call = kernel.context(node, self.graph)
         function, values = self.function(kernel, call), self.values(number, call)
+        function.work += kernel.instructions(node, self.graph)
         operands = [self.pointer(i, number, writable=False) for i in call.operands]
         if kernel.gather:
             operands = [f"(const int8_t *const[]){{{', '.join(operands)}}}"]
@@ -131,6 +137,11 @@ class Writer:
             {field_name: [value] for field_name, value in call.scalars.items()},
         )
         return self.functions[name]
+
+    def cold(self) -> frozenset[str]:
+        """Names of the functions that do hardly any of the work."""
+        total = sum(function.work for function in self.functions.values())
+        return frozenset(name for name, function in self.functions.items() if function.work < COLD * total)
 
     def _constant(self, label: str, array: np.ndarray) -> str:
         """Name of a constant array; equal arrays are stored once."""

@@ -12,13 +12,13 @@ from edgebuild.ops import Call
 REACH = 508
 """Bytes that a vector load reaches on either side of its base."""
 
-UNROLLED = 18
+UNROLLED = 9
 """Vectors of a filter's weights up to which the loop over kernel rows is unrolled."""
 
 SHARE = 0.03
 """Share of a model's work from which a kind of convolution gets a loop of its own."""
 
-WORTH = 0.012
+WORTH = 0.02
 """Share of a model's work that a kilobyte of code must save: a loop of its own for an output form has to."""
 
 

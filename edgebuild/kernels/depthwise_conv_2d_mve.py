@@ -170,7 +170,7 @@ def _own_shape(d: Depthwise) -> dict[str, int]:
         "narrow": int(d.channels < VECTOR),
         **d.output.form.shape,
         "ragged": int(d.channels > VECTOR and d.channels % VECTOR > 0),
-        "moved": int(d.channels < VECTOR or d.window.stride[1] > 1),
+        "moved": int(d.channels >= VECTOR and d.window.stride[1] > 1),
     }
 
 
@@ -181,8 +181,9 @@ def _shape(node: Node, graph: Graph) -> dict[str, int]:
     for other in graph.nodes:
         if other.op == DepthwiseConv2DMve.op and other is not node and DepthwiseConv2DMve().exact(other, graph):
             theirs = _own_shape(Depthwise.of(other, graph))
-            if all(own[key] == theirs.get(key) for key in own if key not in ("ragged", "moved")):
-                own = {key: max(own[key], theirs[key]) for key in own}
+            if all(own[key] == theirs.get(key) for key in own if key not in ("ragged", "moved", "narrow")):
+                narrow = own["narrow"] if own["narrow"] == theirs["narrow"] else 2
+                own = {key: max(own[key], theirs[key]) for key in own} | {"narrow": narrow}
     return own
 
 
