@@ -24,6 +24,8 @@ LINUX_PACKAGES := gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc-arm-linux-gnue
   gcc-arm-linux-gnueabi libc6-dev-armel-cross qemu-user
 ANDROID_PACKAGES := clang-14 lld-14 llvm-14 openjdk-17-jdk-headless qemu-user libc6-arm64-cross \
   gcc-arm-linux-gnueabi libc6-dev-armel-cross
+# The example of spoken keywords.
+EXAMPLE_PACKAGES := espeak-ng
 TARGET_PACKAGES := $(if $(filter rpi%,$(TARGET)),$(LINUX_PACKAGES))$(if $(filter android%,$(TARGET)),$(ANDROID_PACKAGES))
 DEMO := build/fashion-mnist
 
@@ -48,7 +50,7 @@ demo: install
 test: check test-fast test-slow
 
 test-packages:
-	@tools/system-packages $(PACKAGES) $(LINUX_PACKAGES) $(ANDROID_PACKAGES)
+	@tools/system-packages $(PACKAGES) $(LINUX_PACKAGES) $(ANDROID_PACKAGES) $(EXAMPLE_PACKAGES)
 
 test-fast: install test-packages
 	$(BIN)/pytest -q -n $(JOBS) -m "not slow"

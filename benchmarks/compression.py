@@ -1,59 +1,76 @@
 """What each compression step costs and buys on Fashion-MNIST: python benchmarks/compression.py [--seeds 1 2 3].
 
 Trains a DS-CNN of about 45,000 parameters a seed, compresses it in every way of ROWS through the same worker process
-that `edgebuild` uses, and measures the int8 .tflite on all 10,000 test images, which no choice has seen.  Every result
-is a file in build/bench-compress, so that an interrupted run goes on where it stopped; the table is printed at the end.
+that `edgebuild` uses, and measures the .tflite on all 10,000 test images, which no choice has seen.  Every result is a
+file in build/bench-compress, so that an interrupted run goes on where it stopped.  The first seed's int8 models are
+built for TARGET too, for flash and counted instructions.  The table is printed, and with --write put into
+docs/compression.md.
+
+TensorFlow may use oneDNN here, which halves the time; `edgebuild` itself leaves it off.
 """
 
 import argparse
 import gzip
 import json
 import os
+import shutil
 import statistics
+import subprocess
 import sys
 import time
 from pathlib import Path
 
-os.environ.update(TF_CPP_MIN_LOG_LEVEL="2", CUDA_VISIBLE_DEVICES="-1", TF_ENABLE_ONEDNN_OPTS="0")
+os.environ.update(TF_CPP_MIN_LOG_LEVEL="2", CUDA_VISIBLE_DEVICES="-1", TF_ENABLE_ONEDNN_OPTS="1")
 ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT / "examples" / "fashion-mnist" / "data.py"
 OUT = ROOT / "build" / "bench-compress"
 sys.path[:0] = [str(ROOT), str(DATA.parent)]
 sys.dont_write_bytecode = True
 
-TUNED = {"epochs": 4, "batch_size": 128, "learning_rate": 0.002}
-BRIEF = {"epochs": 2, "batch_size": 128, "learning_rate": 0.0005}
+TARGET = "cortex-m4"
+PAGE = ROOT / "docs" / "compression.md"
+
+TUNED = {"epochs": 3, "batch_size": 128, "learning_rate": 0.002}
+BRIEF = {"epochs": 1, "batch_size": 128, "learning_rate": 0.0005}
 ALL = ["stem", "block1_pointwise", "block2_pointwise", "block3_pointwise", "block4_pointwise", "hidden", "logits"]
 PQ = {"precision": "int8_qat", **BRIEF}
 
+AUTO = {"layers": "auto", **TUNED}
+CLUSTER = {"cluster": {"clusters": 16, **BRIEF}}
+
 ROWS = {
-    "float32": ([], "float32"),
-    "PTQ int8, min-max alone": ([], {"precision": "int8", "ranges": "min_max", "equalize": "no", "correct_bias": "no"}),
-    "PTQ int8": ([], "int8"),
+    "PTQ": ([], "int8"),
     "QAT": ([], PQ),
+    "prune 75 %": ([{"prune": {"sparsity": 0.75, **AUTO}}], "int8"),
+    "prune 90 %": ([{"prune": {"sparsity": 0.9, **AUTO}}], "int8"),
+    "prune 75 % + QAT": ([{"prune": {"sparsity": 0.75, **AUTO}}], PQ),
+    "2:4": ([{"prune": {"pattern": "2:4", **TUNED}}], "int8"),
+    "2x4 blocks 50 %": ([{"prune": {"sparsity": 0.5, "pattern": "2x4", **AUTO}}], "int8"),
+    "2x4 blocks 75 %": ([{"prune": {"sparsity": 0.75, "pattern": "2x4", **AUTO}}], "int8"),
+    "channels, half the MACs": ([{"prune": {"sparsity": 0.5, "pattern": "channels", **AUTO}}], "int8"),
+    "cluster 16 a channel": ([CLUSTER], "int8"),
+    "prune 75 % + cluster 16 + QAT": ([{"prune": {"sparsity": 0.75, **AUTO}}, CLUSTER], PQ),
+}
+"""What each line of the table is made by: steps, and the precision with its settings."""
+
+EXTRA = {
+    "float32": ([], "float32"),
+    "PTQ, min-max alone": ([], {"precision": "int8", "ranges": "min_max", "equalize": "no", "correct_bias": "no"}),
     "int16x8": ([], "int16x8"),
     "float16": ([], "float16"),
     "dynamic range": ([], "dynamic"),
-    "prune 75 %, all layers": ([{"prune": {"sparsity": 0.75, "layers": ALL, **TUNED}}], "int8"),
-    "prune 90 %, all layers": ([{"prune": {"sparsity": 0.9, "layers": ALL, **TUNED}}], "int8"),
-    "prune 75 %, auto": ([{"prune": {"sparsity": 0.75, "layers": "auto", **TUNED}}], "int8"),
-    "prune 90 %, auto": ([{"prune": {"sparsity": 0.9, "layers": "auto", **TUNED}}], "int8"),
-    "prune 75 %, auto, QAT": ([{"prune": {"sparsity": 0.75, "layers": "auto", **TUNED}}], PQ),
-    "2:4": ([{"prune": {"pattern": "2:4", **TUNED}}], "int8"),
-    "2x4 blocks 50 %": ([{"prune": {"sparsity": 0.5, "pattern": "2x4", **TUNED}}], "int8"),
-    "2x4 blocks 75 %": ([{"prune": {"sparsity": 0.75, "pattern": "2x4", **TUNED}}], "int8"),
-    "2x4 blocks 75 %, auto": ([{"prune": {"sparsity": 0.75, "pattern": "2x4", "layers": "auto", **TUNED}}], "int8"),
-    "channels, half the MACs": ([{"prune": {"sparsity": 0.5, "pattern": "channels", **TUNED}}], "int8"),
-    "channels, half the MACs, auto": (
-        [{"prune": {"sparsity": 0.5, "pattern": "channels", "layers": "auto", **TUNED}}],
+    "prune 75 %, all layers alike": ([{"prune": {"sparsity": 0.75, "layers": ALL, **TUNED}}], "int8"),
+    "prune 90 %, all layers alike": ([{"prune": {"sparsity": 0.9, "layers": ALL, **TUNED}}], "int8"),
+    "2x4 blocks 75 %, all layers alike": (
+        [{"prune": {"sparsity": 0.75, "pattern": "2x4", "layers": ALL, **TUNED}}],
         "int8",
     ),
-    "cluster 16 a channel": ([{"cluster": {"clusters": 16, **BRIEF}}], "int8"),
-    "prune 75 % + cluster 16 + QAT": (
-        [{"prune": {"sparsity": 0.75, "layers": "auto", **TUNED}}, {"cluster": {"clusters": 16, **BRIEF}}],
-        PQ,
+    "channels, half the MACs, all layers alike": (
+        [{"prune": {"sparsity": 0.5, "pattern": "channels", **TUNED}}],
+        "int8",
     ),
 }
+"""Lines for comparison, made with --extra."""
 
 
 def network():
@@ -93,8 +110,8 @@ def base(seed, epochs):
     x, y = data.training()
 
     def shifted(image, label):
-        """A training image, flipped or not, moved by up to two pixels."""
-        image = tf.image.random_flip_left_right(tf.pad(image, ((2, 2), (2, 2), (0, 0))))
+        """A training image, flipped or not, moved by up to a pixel."""
+        image = tf.image.random_flip_left_right(tf.pad(image, ((1, 1), (1, 1), (0, 0))))
         return tf.image.random_crop(image, (28, 28, 1)), label
 
     batches = tf.data.Dataset.from_tensor_slices((x, y)).shuffle(60_000, seed).map(shifted).batch(128).prefetch(2)
@@ -110,25 +127,39 @@ def base(seed, epochs):
 
 def measure(row, seed, epochs):
     """One result, from its file or made."""
-    path = OUT / f"{row.replace(' ', '_').replace('%', 'pc').replace(':', 'of')}-{seed}.json"
+    path = OUT / f"{file_name(row)}-{seed}.json"
     if path.exists():
         return json.loads(path.read_text())
+    steps, quantize = {**ROWS, **EXTRA}[row]
+    quantize = {"precision": quantize} if isinstance(quantize, str) else dict(quantize)
+    precision = quantize.pop("precision")
+    result = converted(row, seed, base(seed, epochs), steps, precision, quantize)
+    path.write_text(json.dumps(result, indent=1) + "\n")
+    print(json.dumps(result), flush=True)
+    return result
+
+
+def file_name(row):
+    """``row`` as the name of files."""
+    return row.replace(" ", "_").replace("%", "pc").replace(":", "of").replace(",", "")
+
+
+def converted(row, seed, model, steps, precision="int8", quantization=None):
+    """What `edgebuild` makes of a model by ``steps``, measured; leaves the .tflite beside the results."""
     from edgebuild.config import DataSource, Step
     from edgebuild.worker import client
     from edgebuild.worker.job import Job
 
-    model = base(seed, epochs)
-    steps, quantize = ROWS[row]
-    quantize = {"precision": quantize} if isinstance(quantize, str) else dict(quantize)
-    out = OUT / "work"
+    client._ENVIRONMENT["TF_ENABLE_ONEDNN_OPTS"] = "1"
+    out = OUT / f"work-{os.getpid()}"
     out.mkdir(parents=True, exist_ok=True)
     job = Job(
         model=model,
         out=out,
         steps=tuple(Step(name, values) for step in steps for name, values in step.items()),
-        precision=quantize.pop("precision"),
-        quantization=quantize,
-        io="float32",
+        precision=precision,
+        quantization=quantization or {},
+        io="int8" if precision.startswith("int8") else "float32",
         calibration=DataSource("python", DATA, "calibration"),
         evaluation=DataSource("python", DATA, "evaluation"),
         training=DataSource("python", DATA, "training"),
@@ -137,32 +168,36 @@ def measure(row, seed, epochs):
     )
     began = time.monotonic()
     done = client.convert(job)
+    seconds = time.monotonic() - began
     content = done.tflite.read_bytes()
-    last = done.compression[-1].after if done.compression else {}
-    result = {
-        "row": row,
-        "seed": seed,
-        "float": done.float_accuracy,
-        "accuracy": correct(content),
-        "bytes": len(content),
-        "gzip": len(gzip.compress(content, 9)),
-        "last": dict(last),
-        "seconds": round(time.monotonic() - began),
-    }
-    path.write_text(json.dumps(result, indent=1) + "\n")
-    print(json.dumps(result), flush=True)
+    (OUT / f"{file_name(row)}-{seed}.tflite").write_bytes(content)
+    result = {"row": row, "seed": seed, "float": done.float_accuracy, **size(content), "seconds": round(seconds)}
+    for step in done.compression:
+        if step.technique != "quantize":
+            result["before"], result["after"] = result.get("before", dict(step.before)), dict(step.after)
+    shutil.rmtree(out)
     return result
 
 
+def size(content):
+    """Accuracy and sizes of a .tflite."""
+    return {"accuracy": correct(content), "bytes": len(content), "gzip": len(gzip.compress(content, 9))}
+
+
 def correct(content):
-    """Share of the test images that the .tflite gets right."""
+    """Share of the test images that the .tflite gets right, by TFLite's own kernels (not XNNPACK, which rounds)."""
     import data
+    import numpy as np
     import tensorflow as tf
 
-    interpreter = tf.lite.Interpreter(model_content=content, num_threads=2)
+    kernels = tf.lite.experimental.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+    interpreter = tf.lite.Interpreter(model_content=content, num_threads=1, experimental_op_resolver_type=kernels)
     interpreter.allocate_tensors()
     into, out = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
     images, labels = data.evaluation()
+    if into["dtype"] == np.int8:
+        scale, zero = into["quantization"]
+        images = np.clip(np.round(images / scale) + zero, -128, 127).astype(np.int8)
     right = 0
     for image, label in zip(images, labels, strict=True):
         interpreter.set_tensor(into["index"], image[None])
@@ -171,32 +206,76 @@ def correct(content):
     return right / len(labels)
 
 
+def on_device(row, seed):
+    """Flash and instructions of an int8 model as generated C on TARGET, from its file or measured."""
+    path = OUT / f"{file_name(row)}-{seed}.{TARGET}.json"
+    if not path.exists():
+        model = OUT / f"{file_name(row)}-{seed}.tflite"
+        work = OUT / f"{TARGET}-{os.getpid()}"
+        command = [sys.executable, "-m", "edgebuild", "--model", model, "--target", TARGET, "--output", work, "--json"]
+        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=1800, cwd=OUT)
+        report = json.loads(done.stdout)
+        assert report["emulation"]["mismatched_bytes"] == 0
+        found = {"flash": report["flash"]["total"], "ram": report["ram"]["total"]}
+        path.write_text(json.dumps({**found, "instructions": report["emulation"]["instructions"]}) + "\n")
+        shutil.rmtree(work)
+    return json.loads(path.read_text())
+
+
 def table(results):
     """The results as Markdown: mean and spread (largest less smallest) over the seeds."""
-    lines = ["| | points against float | spread | .tflite | gzip | s |", "|---|--:|--:|--:|--:|--:|"]
+    lines = [
+        f"| | accuracy | points against float | spread | seeds | MACs | .tflite | gzip | flash on {TARGET} "
+        "| instructions | flash x instructions | s |",
+        "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
+    ]
+    product = None
     for row, found in results.items():
         drops = [100 * (one["accuracy"] - one["float"]) for one in found]
-        mean = {key: statistics.mean(one[key] for one in found) for key in ("bytes", "gzip", "seconds")}
-        lines.append(
-            f"| {row} | {statistics.mean(drops):+.2f} | {max(drops) - min(drops):.2f} | {mean['bytes']:,.0f} | "
-            f"{mean['gzip']:,.0f} | {mean['seconds']:.0f} |"
-        )
+        mean = {key: statistics.mean(one[key] for one in found) for key in ("accuracy", "bytes", "gzip", "seconds")}
+        macs = statistics.mean(one["after"]["macs"] for one in found) if "after" in found[0] else None
+        first = found[0]
+        device = on_device(row, first["seed"]) if first.get("int8", row not in EXTRA or "like" in row) else None
+        cells = [row, f"{mean['accuracy']:.2%}", f"{statistics.mean(drops):+.2f}", f"{max(drops) - min(drops):.2f}"]
+        cells += [str(len(found)), "" if macs is None else f"{macs / 1e6:.2f} M"]
+        cells += [f"{mean['bytes']:,.0f}", f"{mean['gzip']:,.0f}"]
+        if device is None:
+            cells += ["", "", ""]
+        else:
+            cost = device["flash"] * device["instructions"]
+            product = product or cost
+            cells += [f"{device['flash']:,}", f"{device['instructions']:,}", f"{cost / product:.2f}"]
+        lines.append(f"| {' | '.join([*cells, str(round(mean['seconds']))])} |")
     return "\n".join(lines)
+
+
+def write(text, name):
+    """Put ``text`` between the page's markers called ``name``."""
+    page = PAGE.read_text()
+    begin, end = f"<!-- {name} -->", f"<!-- end of {name} -->"
+    before, rest = page.split(begin)
+    PAGE.write_text(f"{before}{begin}\n{text}\n{end}{rest.split(end)[1]}")
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
-    parser.add_argument("--rows", nargs="+", default=list(ROWS), help="names, or the beginnings of names")
-    parser.add_argument("--base-epochs", type=int, default=20)
+    parser.add_argument("--rows", nargs="+", help="names, or the beginnings of names")
+    parser.add_argument("--extra", action="store_true", help="lines for comparison as well")
+    parser.add_argument("--base-epochs", type=int, default=12)
+    parser.add_argument("--write", action="store_true", help="put the table of what is measured into the page")
     options = parser.parse_args()
     OUT.mkdir(parents=True, exist_ok=True)
-    rows = [row for row in ROWS if any(row.startswith(wanted) for wanted in options.rows)]
+    rows = [*ROWS, *(EXTRA if options.extra else ())]
+    rows = [row for row in rows if any(row.startswith(wanted) for wanted in options.rows or rows)]
     results = {row: [] for row in rows}
     for seed in options.seeds:
         for row in rows:
             results[row].append(measure(row, seed, options.base_epochs))
-    print(table(results))
+    text = table(results)
+    print(text)
+    if options.write:
+        write(text, "figures")
 
 
 if __name__ == "__main__":
