@@ -63,7 +63,19 @@ class StreamSum:
     last: bool
 
 
-StreamStep = StreamCall | StreamMove | StreamSum
+@dataclass(frozen=True)
+class StreamPush:
+    """Wait for the caller to push the next row of the model's input.
+
+    Attributes:
+        destination: byte offset in the input's ring.
+    """
+
+    tensor: int
+    destination: int
+
+
+StreamStep = StreamCall | StreamMove | StreamSum | StreamPush
 
 
 @dataclass(frozen=True)
@@ -78,6 +90,8 @@ class Segment:
         bytes: size of the scratch memory.
         distances: for each tensor from outside, how far before it the output must begin.
         instructions: predicted, for one inference.
+        pushed: the model's input, if it comes row by row and never lies whole in the arena.
+        state: then, byte offset in the scratch memory of how far the stream is.
     """
 
     first: int
@@ -89,6 +103,8 @@ class Segment:
     bytes: int
     distances: Mapping[int, int]
     instructions: float
+    pushed: int | None = None
+    state: int = 0
 
 
 @dataclass(frozen=True)

@@ -43,6 +43,10 @@ class Interface:
 
     ``<name>.h`` declares ``void <name>_invoke(void *arena)``, ``<NAME>_ARENA_BYTES``,
     ``<NAME>_ARENA_ALIGNMENT``, and one pointer function for each port.
+
+    Attributes:
+        pushed: rows of the only input when the caller pushes them with ``<name>_push(arena, row)`` after
+            ``<name>_begin(arena)`` and before ``<name>_invoke``; 0 when the input lies in the arena.
     """
 
     name: str
@@ -50,6 +54,7 @@ class Interface:
     arena_alignment: int
     inputs: tuple[Port, ...]
     outputs: tuple[Port, ...]
+    pushed: int = 0
 
 
 @dataclass(frozen=True)
@@ -131,7 +136,8 @@ class Image:
         static_bytes: writable static data of the library, read from the map.
         step_addresses: address of the instruction after each step's call, in step order; empty when
             the calls cannot be told apart in the machine code.
-        invoke: first address of ``<name>_invoke`` and the one after its last.
+        invoke: first address of ``<name>_invoke``, or of ``<name>_begin`` when rows are pushed, and the one after the
+            last of ``<name>_invoke``.
         symbols: functions and labels of the program: first address and the one after the last.
     """
 

@@ -23,6 +23,7 @@ def harness(interface: Interface, profile: Profile) -> Harness:
         "name": interface.name,
         "inputs": interface.inputs,
         "outputs": interface.outputs,
+        "pushed": interface.pushed,
         "arena_bytes": interface.arena_bytes,
         # Guards and arena are filled by words, and posix_memalign wants the size of a pointer.
         "arena_alignment": max(8, interface.arena_alignment),

@@ -33,11 +33,14 @@ def generate(graph: Graph, plan: Plan, selection: Selection) -> Sources:
         if n in starts or (n not in inside and not ops.find(node.op).alias)
     ]
     interface = interface_of(graph, plan)
+    taking = layers.pop(0) if interface.pushed else None
     context: dict[str, Any] = {
         "prefix": graph.name,
         "version": __version__,
         "interface": interface,
         "layers": layers,
+        "taking": taking,
+        "scratch": plan.scratch.get(0, 0),
         "functions": sorted(writer.functions.values(), key=lambda f: f.name),
         "cold": writer.cold(),
         "constants": [(name, filters.c_type(a), a.size, filters.rows(a)) for name, a in writer.constants.values()],
@@ -63,7 +66,7 @@ def generate(graph: Graph, plan: Plan, selection: Selection) -> Sources:
         files=files,
         units=tuple(sorted(path for path in templates if path.endswith(".c"))),
         weights_unit=f"{name}_weights.c",
-        steps=tuple(_steps(graph, plan, layers)),
+        steps=tuple(_steps(graph, plan, layers if taking is None else [taking, *layers])),
     )
 
 
@@ -77,12 +80,14 @@ def _steps(graph: Graph, plan: Plan, layers: Sequence[Layer]) -> Iterator[Step]:
 
 def interface_of(graph: Graph, plan: Plan) -> Interface:
     """What a caller of the generated model needs to know."""
+    pushed = next((s.pushed for s in plan.segments if s.pushed is not None), None)
     return Interface(
         graph.name,
         plan.arena_bytes,
         ARENA_ALIGNMENT,
-        tuple(_port(graph.tensors[i], plan.offsets[i]) for i in graph.inputs),
+        tuple(_port(graph.tensors[i], plan.offsets.get(i, 0)) for i in graph.inputs),
         tuple(_port(graph.tensors[i], plan.offset(i, len(graph.nodes))) for i in graph.outputs),
+        0 if pushed is None else graph.tensors[pushed].shape[1],
     )
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from edgebuild import kernels, ops
-from edgebuild.arena import Segment, StreamCall, StreamMove, StreamStep, StreamSum
+from edgebuild.arena import Segment, StreamCall, StreamMove, StreamPush, StreamStep, StreamSum
 from edgebuild.codegen.writer import Layer, Writer
 from edgebuild.ir.graph import Graph, Node
 from edgebuild.kernels import Part
@@ -48,6 +48,7 @@ class Streamed:
         scratch = self.writer.plan.scratch.get(first, 0)
         arguments = (
             *(self.writer.pointer(i, first, writable=False) for i in self.inputs),
+            *(("row",) if self.segment.pushed is not None else ()),
             self.writer.pointer(self.output, first, writable=True),
             f"memory + {scratch}",
         )
@@ -56,6 +57,8 @@ class Streamed:
     def function(self) -> dict[str, Any]:
         """Everything that the template of the function needs."""
         parameters = [f"const int8_t *input_{i}" for i in range(len(self.inputs))]
+        if self.segment.pushed is not None:
+            parameters.append("const int8_t *row")
         nodes = self.graph.nodes[self.segment.first : self.segment.last + 1]
         last = nodes[-1]
         sums = self.segment.sums
@@ -69,6 +72,8 @@ class Streamed:
             "schedule": self.schedule,
             "wide": len(self.cases) > 255,
             "sums": None if sums is None else (sums, 4 * self.graph.output(last).shape[3]),
+            "state": None if self.segment.pushed is None else self.segment.state,
+            "state_bytes": self.segment.kernel_scratch - self.segment.state,
             "unused": () if self._writes_output() else ("output",),
         }
 
@@ -80,7 +85,7 @@ class Streamed:
         found: list[StreamStep | None] = [None] * len(self.segment.steps)
         last: dict[int, int] = {}
         for position, step in enumerate(self.segment.steps):
-            if isinstance(step, StreamMove):
+            if isinstance(step, StreamMove | StreamPush):
                 continue
             if step.node in last:
                 found[last[step.node]] = step
@@ -92,6 +97,8 @@ class Streamed:
             ring = self.segment.rings[step.tensor]
             statements: tuple[str, ...] = (f"memmove(rows + {ring}, rows + {ring + step.source}, {step.bytes});",)
             comment = "rows that are needed again move down"
+        elif isinstance(step, StreamPush):
+            statements, comment = self._push(step), "the next row of the input"
         elif isinstance(step, StreamSum):
             statements, comment = self._sum(step, after)
         else:
@@ -100,6 +107,17 @@ class Streamed:
             self.cases[statements] = len(self.cases)
             self.comments.append(comment)
         return self.cases[statements]
+
+    def _push(self, step: StreamPush) -> tuple[str, ...]:
+        tensor = self.graph.tensors[step.tensor]
+        place = self.segment.rings[step.tensor] + step.destination
+        return (
+            "if (row == NULL) {",
+            "    return;",
+            "}",
+            f"memcpy(rows + {place}, row, {tensor.bytes // tensor.shape[1]});",
+            "row = NULL;",
+        )
 
     def _call(self, step: StreamCall, after: StreamStep | None) -> tuple[tuple[str, ...], str]:
         part = kernels.part(self.graph.nodes[step.node], self.graph, step.first, step.count)
@@ -165,6 +183,8 @@ class Streamed:
             which = self.inputs.index(tensor)
             base, position = f"input_{which}", f"read_{which}_by_{number}"
         self.positions[position] = None
+        if self.segment.pushed is not None:
+            position = f"state->{position}"
         advance = (later - offset) if later is not None else 0
         return f"{base} + {position}", [f"{position} += {advance};"] if advance else []
 

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from edgebuild.config import lines
+from edgebuild.config.key import Key
 from edgebuild.config.kinds import Wrong, identifier, suggestion
-from edgebuild.config.schema import BY_PATH, FILE_NAME, KEYS, SECTIONS, Key
+from edgebuild.config.schema import BY_PATH, FILE_NAME, KEYS, SECTIONS
 from edgebuild.config.values import Config, DataSource, Step, lay_over, short_name
 from edgebuild.errors import UsageError
 

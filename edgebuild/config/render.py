@@ -6,7 +6,8 @@ import textwrap
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from edgebuild.config.schema import FILE_NAME, KEYS, SECTIONS, Key
+from edgebuild.config.key import Key
+from edgebuild.config.schema import FILE_NAME, KEYS, SECTIONS
 
 
 def json_schema(techniques: Mapping[str, dict[str, Any]] | None = None) -> dict[str, Any]:

@@ -6,52 +6,11 @@ From this table come the reader and its messages, the command's options, the JSO
 
 from __future__ import annotations
 
-import dataclasses
-from dataclasses import dataclass
-
-from edgebuild.config.kinds import Bytes, Choice, Count, Data, File, Flag, Fraction, Identifier, Kind
+from edgebuild.config.key import Key
+from edgebuild.config.kinds import Bytes, Choice, Count, Data, File, Flag, Fraction, Identifier
 from edgebuild.config.lists import Plugins, Recipe, Targets
-from edgebuild.config.values import Config
 
 FILE_NAME = "edgebuild.toml"
-
-
-@dataclass(frozen=True)
-class Key:
-    """One key.
-
-    Attributes:
-        path: where it stands: ``("model", "io")`` is ``io`` in ``[model]``.
-        field: the field of :class:`Config` that it fills; ``"budget.flash"`` for a nested one.
-        doc: what it is for, in sentences.
-        example: a value as TOML text, for the documentation and the starter file.
-        default: words for what holds without it; empty: the dataclass has the value.
-        option: the command-line option that overrides it.
-        per_target: it may also stand below ``[target.NAME]``.
-    """
-
-    path: tuple[str, ...]
-    field: str
-    kind: Kind
-    doc: str
-    example: str
-    default: str = ""
-    option: str | None = None
-    per_target: bool = False
-
-    @property
-    def dotted(self) -> str:
-        """``model.io``, as messages name it."""
-        return ".".join(self.path)
-
-    @property
-    def default_words(self) -> str:
-        """What holds without the key."""
-        if self.default:
-            return self.default
-        value = next(f.default for f in dataclasses.fields(Config) if f.name == self.field)
-        return str(value).lower() if isinstance(value, bool) else str(value)
-
 
 SECTIONS = {
     "": "What is built, and for what.",
@@ -123,8 +82,8 @@ KEYS: tuple[Key, ...] = (
         ("memory",),
         "memory",
         Choice(("balanced", "least", "fastest")),
-        "How far RAM is saved: least takes every way (moves between operators, streams of rows), fastest none that "
-        "costs instructions, balanced those that save much and cost little.",
+        "How far RAM is saved: least by every way (moves, streams of rows), fastest by none that costs instructions, "
+        "balanced by those that save much and cost little.",
         '"balanced"',
         per_target=True,
     ),
@@ -161,6 +120,14 @@ KEYS: tuple[Key, ...] = (
         "Element type of the model's inputs and outputs.",
         '"int8"',
         default="the target's",
+        per_target=True,
+    ),
+    Key(
+        ("model", "input"),
+        "input",
+        Choice(("whole", "pushed")),
+        "pushed: your code hands over the input row by row and it never lies in RAM as a whole (Cortex-M and host).",
+        '"whole"',
         per_target=True,
     ),
     Key(

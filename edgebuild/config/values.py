@@ -64,6 +64,7 @@ class Config:
         quantization: settings of that precision, and of the technique that prepares a model for it.
         engine: ``c`` or ``litert``, or None for the target's default.
         io: element type of the model's border, or None for the target's default.
+        input: ``pushed`` takes the input row by row, so that it never lies whole in the arena.
         final_softmax: False cuts a SOFTMAX at the end; the class with the largest logit is the same.
         labels: text file with the names of the classes, absolute, or None.
         evaluation_samples: how many samples of the evaluation data run on the emulated core.
@@ -89,6 +90,7 @@ class Config:
     quantization: Mapping[str, Any] = field(default_factory=dict)
     engine: Literal["c", "litert"] | None = None
     io: str | None = None
+    input: Literal["whole", "pushed"] = "whole"
     final_softmax: bool = True
     labels: Path | None = None
     evaluation_samples: int = 500

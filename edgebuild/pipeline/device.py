@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
@@ -127,11 +128,12 @@ def _planned(graph: Graph, request: Request) -> Iterator[Lowered]:
     """``graph`` as its user wants it, then with ever less memory."""
     features = request.profile.cpu.features
     selection = kernels.select(graph, features, request.config.optimize)
-    yield Lowered(graph, selection, planner.plan(graph, selection, request.config.memory))
+    plan = functools.partial(planner.plan, graph, pushed=request.config.input == "pushed")
+    yield Lowered(graph, selection, plan(selection, request.config.memory))
     if request.config.memory != "least":
-        yield Lowered(graph, selection, planner.plan(graph, selection, "least"))
+        yield Lowered(graph, selection, plan(selection, "least"))
     selection = kernels.lean(graph, features)
-    yield Lowered(graph, selection, planner.plan(graph, selection, "least"))
+    yield Lowered(graph, selection, plan(selection, "least"))
 
 
 def generate_sources(lowered: Lowered, request: Request) -> Sources:

@@ -34,6 +34,7 @@ def build(config: Config, target: str, listener: Listener | None = None, use_cac
         return answer
     _insist_on_engine(request)
     _insist_on_packages(request)
+    _insist_on_input(request)
     _insist_on_evaluation(request)
     if request.profile.family == "android":
         from edgebuild.pipeline import android
@@ -152,6 +153,15 @@ def _insist_on_packages(request: Request) -> None:
                 f"{name} is for targets of the family {' or '.join(families)}, and {request.profile.name} is {family}",
                 f"remove {name} from packages",
             )
+
+
+def _insist_on_input(request: Request) -> None:
+    if request.config.input == "pushed" and request.profile.family not in ("cortex-m", "host"):
+        raise UsageError(
+            "model.input",
+            f'"pushed" is for microcontrollers and host, and {request.profile.name} is {request.profile.family}',
+            "state it below the targets that it is for: [target.NAME]",
+        )
 
 
 def _insist_on_evaluation(request: Request) -> None:

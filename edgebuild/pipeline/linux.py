@@ -102,9 +102,9 @@ def check_operators(graph: Graph, request: Request, runtime: Runtime) -> None:
 
 def board_of(graph: Graph, request: Request, runtime: Runtime) -> Board:
     """What the bundle's texts need to know; the border is that of the model file, there is no arena of ours."""
-    ports = [tuple(_port(graph.tensors[i]) for i in indices) for indices in (graph.inputs, graph.outputs)]
+    inputs, outputs = (tuple(_port(graph.tensors[i]) for i in indices) for indices in (graph.inputs, graph.outputs))
     found = Board(
-        interface=Interface(graph.name, 0, 1, *ports),
+        interface=Interface(graph.name, 0, 1, inputs, outputs),
         engine="litert",
         machines=system(request.profile).machines,
         program="",

@@ -8,6 +8,7 @@ from typing import Literal
 
 from edgebuild import ops
 from edgebuild.arena import Move, Plan, Segment
+from edgebuild.errors import UnsupportedError
 from edgebuild.ir.graph import ABSENT, Graph
 from edgebuild.kernels import Selection
 from edgebuild.planner import ALIGNMENT, Buffer, Overlap, Placement, Problem, find, violations
@@ -25,6 +26,7 @@ def problem_of(graph: Graph, selection: Selection, segments: Sequence[Segment] =
     root = roots(graph)
     time = times(graph, segments)
     inner = {graph.nodes[n].outputs[0] for s in segments for n in range(s.first, s.last)}
+    inner |= {s.pushed for s in segments if s.pushed is not None}
     members: dict[int, list[int]] = {}
     for tensor, owner in root.items():
         if owner not in inner:
@@ -116,17 +118,22 @@ WORTH_STREAMING, MOST_EXTRA = 0.9, 1.05
 """``balanced`` streams when RAM falls to this share at most and instructions rise to that one at most."""
 
 
-def plan(graph: Graph, selection: Selection, memory: Memory = "balanced") -> Plan:
+def plan(graph: Graph, selection: Selection, memory: Memory = "balanced", *, pushed: bool = False) -> Plan:
     """Place every run-time tensor of ``graph``.
 
     Args:
+        pushed: the caller pushes the rows of the input, which never exists as a whole; then streams are cut for the
+            least RAM, whatever ``memory`` says.
         memory: ``fastest`` neither moves nor streams; ``least`` does whatever saves RAM; ``balanced``
             does it where it saves much and costs little.
 
     Raises:
+        UnsupportedError: the input cannot be pushed.
         AssertionError: an algorithm's answer breaks the problem's constraints: a bug, never shipped.
     """
     work = sum(k.instructions(n, graph) for k, n in zip(selection, graph.nodes, strict=True) if k is not None)
+    if pushed:
+        return _place(graph, selection, _taking(graph, selection), memory, work)
     whole = _place(graph, selection, (), memory, work)
     if memory == "fastest":
         return whole
@@ -143,6 +150,19 @@ def plan(graph: Graph, selection: Selection, memory: Memory = "balanced") -> Pla
         return whole
     streamed = _place(graph, selection, segments, memory, work)
     return streamed if streamed.arena_bytes < whole.arena_bytes else whole
+
+
+def _taking(graph: Graph, selection: Selection) -> tuple[Segment, ...]:
+    """The segments of the cut with the least RAM whose first one takes the rows of the input."""
+    if len(graph.inputs) == 1 and len(graph.tensors[graph.inputs[0]].shape) == 4 and graph.nodes:
+        segments, peak = Cuts(graph, selection, roots(graph), graph.inputs[0]).best()
+        if peak < math.inf:
+            return segments
+    raise UnsupportedError(
+        graph.name,
+        "the rows of its input cannot be pushed: they must go through convolutions, pools or element-wise layers first",
+        'remove input = "pushed", or let the model begin with such layers, with one input of rank 4',
+    )
 
 
 def _place(graph: Graph, selection: Selection, segments: tuple[Segment, ...], memory: Memory, work: float) -> Plan:

@@ -7,6 +7,8 @@ predicted instructions wins.
 
 from __future__ import annotations
 
+import math
+
 from edgebuild import kernels, ops
 from edgebuild.arena import Segment
 from edgebuild.ir.graph import Graph
@@ -24,10 +26,11 @@ class Cuts:
 
     Attributes:
         root: the tensor whose memory each run-time tensor shares.
+        pushed: the model's input if its rows are pushed: then the first unit is a segment that takes them.
     """
 
-    def __init__(self, graph: Graph, selection: Selection, root: dict[int, int]) -> None:
-        self.graph, self.selection, self.root = graph, selection, root
+    def __init__(self, graph: Graph, selection: Selection, root: dict[int, int], pushed: int | None = None) -> None:
+        self.graph, self.selection, self.root, self.pushed = graph, selection, root, pushed
         self.first = dict.fromkeys(set(root.values()), -1)
         self.last = dict(self.first)
         for number, node in enumerate(graph.nodes):
@@ -39,19 +42,26 @@ class Cuts:
                     self.last[root[index]] = number
         for index in graph.outputs:
             self.last[root[index]] = len(graph.nodes)
+        self.pushed_until = self.last.pop(pushed) if pushed is not None else -1
+        if pushed is not None:
+            del self.first[pushed]
 
-    def best(self) -> tuple[tuple[Segment, ...], int]:
-        """The segments of the best cut, and its peak in bytes."""
+    def best(self) -> tuple[tuple[Segment, ...], float]:
+        """The segments of the best cut, and its peak in bytes; infinite if the input's rows cannot be taken."""
         count = len(self.graph.nodes)
         # (peak, instructions, segments) of the best cut of the first n nodes
-        table: list[tuple[int, float, tuple[Segment, ...]]] = [(0, 0.0, ())]
+        table: list[tuple[float, float, tuple[Segment, ...]]] = [(0, 0.0, ())]
         for end in range(count):
             peak, work, segments = table[end]
-            bytes_, instructions = self._single(end)
-            options = [(max(peak, bytes_), work + instructions, segments)]
-            for begin in range(end - 1, max(end - LONGEST, -1), -1):
+            options: list[tuple[float, float, tuple[Segment, ...]]] = [(math.inf, math.inf, ())]
+            if end > self.pushed_until:
+                bytes_, instructions = self._single(end)
+                options = [(max(peak, bytes_), work + instructions, segments)]
+            for begin in range(end if self.pushed is not None else end - 1, max(end - LONGEST, -1), -1):
                 if not self._may_begin(begin):
                     break
+                if not self._may_take(begin, end):
+                    continue
                 least = min(option[0] for option in options)
                 if max(table[begin][0], self._around(begin)) >= least or not self._may_stream(begin, end):
                     continue
@@ -63,6 +73,11 @@ class Cuts:
 
     def _may_begin(self, number: int) -> bool:
         return kernels.divisible(self.graph.nodes[number], self.graph)
+
+    def _may_take(self, begin: int, end: int) -> bool:
+        """Whether the rows that are pushed end up in one segment; a node alone may only take rows."""
+        takes = self.pushed is not None and begin == 0
+        return end >= self.pushed_until if takes else self.pushed_until < begin < end
 
     def _may_stream(self, begin: int, end: int) -> bool:
         """Whether only the last output of the nodes is read outside, and each but the last can be divided."""
@@ -98,7 +113,8 @@ class Cuts:
         return total, kernel.instructions(node, self.graph)
 
     def _streamed(self, begin: int, end: int) -> tuple[Segment, int]:
-        segment = segment_of(self.graph, self.selection, begin, end, dict.fromkeys(range(begin, end + 1), 1))
+        pushed = self.pushed if begin == 0 else None
+        segment = segment_of(self.graph, self.selection, begin, end, dict.fromkeys(range(begin, end + 1), 1), pushed)
         output = _up(self.graph.output(self.graph.nodes[end]).bytes)
         dying = [t for t in segment.distances if begin <= self.last[self.root[t]] <= end]
         saved = max((self._shared(output, t, segment.distances[t]) for t in dying), default=0)

@@ -1,8 +1,8 @@
 """Several operators as one stream of rows: whole tensors between them never exist.
 
 Rows are pulled: a row of the segment's output asks for the rows it reads, and so on back to the
-segment's inputs, which lie whole in the arena.  Between operators a few rows are held, contiguous;
-when they are no longer needed the rest moves down.
+segment's inputs, which lie whole in the arena, or to the next row that the caller pushes.  Between
+operators a few rows are held, contiguous; when they are no longer needed the rest moves down.
 """
 
 from __future__ import annotations
@@ -11,11 +11,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from edgebuild import kernels
-from edgebuild.arena import Segment, StreamCall, StreamMove, StreamStep, StreamSum
+from edgebuild.arena import Segment, StreamCall, StreamMove, StreamPush, StreamStep, StreamSum
 from edgebuild.ir.graph import Graph
 from edgebuild.kernels import Part, Selection
 
 ALIGNMENT = 4
+
+POSITION_BYTES = 4
+"""A number that must outlive a push: the step, and where each operand and the output are."""
 
 
 @dataclass
@@ -34,12 +37,14 @@ class Stream:
     Attributes:
         first, last: nodes of the segment, both included.
         rows: how many rows each node makes at once.
+        pushed: the tensor whose rows the caller pushes, or None.
     """
 
     graph: Graph
     first: int
     last: int
     rows: Mapping[int, int]
+    pushed: int | None = None
     steps: list[StreamStep] = field(default_factory=list)
     held: dict[int, _Held] = field(default_factory=dict)
     made: dict[int, int] = field(default_factory=dict)
@@ -59,6 +64,8 @@ class Stream:
         """Pull every row of the output."""
         for row in range(self.height(self.output)):
             self._produce(self.output, row)
+        if self.pushed is not None:
+            self._take(self.pushed, self.height(self.pushed) - 1)  # rows that nobody reads
 
     def height(self, tensor: int) -> int:
         """Rows of a whole tensor."""
@@ -69,7 +76,24 @@ class Stream:
         t = self.graph.tensors[tensor]
         return t.bytes // t.shape[1]
 
+    def _inside(self, tensor: int) -> bool:
+        """Whether rows of ``tensor`` are held."""
+        return tensor in self.maker or tensor == self.pushed
+
+    def _take(self, tensor: int, row: int) -> None:
+        """Wait for rows of the model's input up to ``row``."""
+        state = self.held.setdefault(tensor, _Held())
+        while state.next <= row:
+            self._make_room(tensor)
+            place = (state.next - state.base) * self.row_bytes(tensor)
+            self.steps.append(StreamPush(tensor, place))
+            state.next += 1
+            state.most = max(state.most, state.next - state.base)
+
     def _produce(self, tensor: int, row: int) -> None:
+        if tensor == self.pushed:
+            self._take(tensor, row)
+            return
         number = self.maker[tensor]
         if kernels.sums(self.graph.nodes[number], self.graph):
             self._sum(number)
@@ -79,7 +103,7 @@ class Stream:
             count = min(self.rows[number], self.height(tensor) - begin)
             part = kernels.part(self.graph.nodes[number], self.graph, begin, count)
             for operand, (start, length) in part.reads.items():
-                if operand in self.maker and length:
+                if self._inside(operand) and length:
                     self._produce(operand, start + length - 1)
             self._call(number, part)
             self.made[number] = begin + count
@@ -87,7 +111,7 @@ class Stream:
     def _sum(self, number: int) -> None:
         """A global pool takes its operand's rows as they come."""
         operand = self.graph.nodes[number].inputs[0]
-        height, inside = self.height(operand), operand in self.maker
+        height, inside = self.height(operand), self._inside(operand)
         while self.taken.get(number, 0) < height:
             begin = self.taken.get(number, 0)
             if inside:
@@ -99,16 +123,17 @@ class Stream:
             self.taken[number] = end
         self.made[number] = 1
         for tensor in self.readers:
-            if tensor not in self.maker:
+            if not self._inside(tensor):
                 self.distances[tensor] = max(self.distances.get(tensor, 0), self.row_bytes(self.output))
 
     def _call(self, number: int, part: Part) -> None:
         output = part.node.outputs[0]
         if output != self.output:
-            self._make_room(output, part.count)
+            self._make_room(output)
         sources = []
-        for operand, (start, _) in part.reads.items():
-            base = self.held[operand].base if operand in self.maker else 0
+        for operand in (i for i in self.graph.nodes[number].inputs if i in part.reads):  # one may stand there twice
+            start, _ = part.reads[operand]
+            base = self.held[operand].base if self._inside(operand) else 0
             sources.append((operand, (start - base) * self.row_bytes(operand)))
         place = part.first if output == self.output else self.held[output].next - self.held[output].base
         self.steps.append(
@@ -136,7 +161,7 @@ class Stream:
             first = min(first, part.reads[tensor][0])
         return first
 
-    def _make_room(self, tensor: int, rows: int) -> None:
+    def _make_room(self, tensor: int) -> None:
         """Let go of rows that nobody needs any more, before new ones come."""
         state = self.held.setdefault(tensor, _Held())
         keep = min(self._needed(tensor), state.next)
@@ -151,14 +176,16 @@ class Stream:
         """How near the output may come to each input of the segment that lies whole in the arena."""
         written = (part.first + part.count) * self.row_bytes(self.output)
         for tensor in self.readers:
-            if tensor not in self.maker:
+            if not self._inside(tensor):
                 needed = self._needed(tensor) * self.row_bytes(tensor)
                 self.distances[tensor] = max(self.distances.get(tensor, written - needed), written - needed)
 
 
-def segment_of(graph: Graph, selection: Selection, first: int, last: int, rows: Mapping[int, int]) -> Segment:
-    """Nodes ``first`` to ``last`` as a stream."""
-    stream = Stream(graph, first, last, rows)
+def segment_of(
+    graph: Graph, selection: Selection, first: int, last: int, rows: Mapping[int, int], pushed: int | None = None
+) -> Segment:
+    """Nodes ``first`` to ``last`` as a stream; the caller pushes the rows of ``pushed``."""
+    stream = Stream(graph, first, last, rows, pushed)
     stream.run()
     rings, offset = {}, 0
     for tensor in sorted(stream.held):
@@ -167,11 +194,18 @@ def segment_of(graph: Graph, selection: Selection, first: int, last: int, rows: 
     sums = None
     if kernels.sums(graph.nodes[last], graph):
         sums, offset = offset, offset + 4 * graph.output(graph.nodes[last]).shape[3]
+    state = offset
+    if pushed is not None:  # one number for the step, the output and each operand of each node is the most there can be
+        operands = sum(len(readers) for tensor, readers in stream.readers.items() if tensor not in stream.held)
+        offset += POSITION_BYTES * (2 + operands)
     scratch, instructions = 0, 0.0
     seen: dict[tuple[object, ...], tuple[int, float]] = {}
     for step in stream.steps:
         if isinstance(step, StreamMove):
             instructions += step.bytes / 4 + 20
+            continue
+        if isinstance(step, StreamPush):
+            instructions += stream.row_bytes(step.tensor) / 4 + 40
             continue
         if isinstance(step, StreamSum):
             instructions += 4.0 * step.rows * stream.row_bytes(step.source[0])
@@ -193,6 +227,8 @@ def segment_of(graph: Graph, selection: Selection, first: int, last: int, rows: 
         bytes=offset + _up(scratch),
         distances={t: _up(d) for t, d in stream.distances.items()},
         instructions=instructions,
+        pushed=pushed,
+        state=state,
     )
 
 

@@ -76,6 +76,8 @@ def link(
         raise without_libc(toolchain, done.stderr.splitlines()) or _failed(toolchain, done)
     symbols = read_symbols(toolchain, elf)
     invoke = symbols[f"{name}_invoke"]
+    pushed = bool(sources.interface.pushed)
+    begin = symbols[f"{name}_begin"][0] if pushed else invoke[0]
     contributions = read_map(elf.with_suffix(".map").read_text(), library.name)
     weights_object = PurePosixPath(object_paths([sources.weights_unit])[sources.weights_unit]).name
     total = sum(c.bytes for c in contributions if c.in_flash)
@@ -87,8 +89,8 @@ def link(
         library=library,
         flash=Flash(total=total, weights=weights, code=total - weights),
         static_bytes=sum(c.bytes for c in contributions if c.in_ram),
-        step_addresses=_steps(toolchain, elf, invoke, sources.steps, symbols),
-        invoke=invoke,
+        step_addresses=_steps(toolchain, elf, invoke, sources.steps, symbols, pushed=pushed),
+        invoke=(begin, invoke[1]),
         symbols=symbols,
     )
 
@@ -115,15 +117,18 @@ def read_symbols(toolchain: Toolchain, elf: Path) -> Symbols:
 
 
 def _steps(
-    toolchain: Toolchain, elf: Path, invoke: tuple[int, int], steps: tuple[Step, ...], symbols: Symbols
+    toolchain: Toolchain, elf: Path, invoke: tuple[int, int], steps: tuple[Step, ...], symbols: Symbols, *, pushed: bool
 ) -> tuple[int, ...]:
+    """The address after each step's call; the first one has ended where ``invoke`` begins if rows are ``pushed``."""
     if RETURNED_MARK not in symbols:  # a native program: nothing there counts instructions
         return ()
     argv = toolchain.disassemble(elf.name, *invoke)
     text = process.check(argv, tool=toolchain.disassembler, timeout=_SECONDS, cwd=elf.parent).stdout
     found: tuple[Call, ...] = calls(text, invoke)
     starts = {symbol: span[0] for symbol, span in symbols.items()}
-    return step_addresses(found, tuple(step.symbol for step in steps), starts, symbols[RETURNED_MARK][0])
+    called = steps[1:] if pushed else steps
+    addresses = step_addresses(found, tuple(step.symbol for step in called), starts, symbols[RETURNED_MARK][0])
+    return (invoke[0], *addresses) if pushed and len(addresses) == len(called) else addresses
 
 
 def _overflow(profile: Profile, region: str, excess: int) -> RegionOverflow:

@@ -22,6 +22,9 @@ void harness_run(const struct place *place);
 bool platform_read(void *buffer, uint32_t bytes);
 bool platform_write(const void *buffer, uint32_t bytes);
 
+/* One inference whose input is pushed row by row; only then. */
+void harness_infer(void *arena);
+
 /* One inference.  The guards may be made untouchable while it runs. */
 void platform_infer(const struct place *place);
 

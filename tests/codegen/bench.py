@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from edgebuild import kernels, planner
-from edgebuild.artifacts import Sources
+from edgebuild.artifacts import Interface, Sources
 from edgebuild.codegen.project import generate
 from edgebuild.ir.graph import Graph
 
@@ -47,13 +47,16 @@ def write(entries: Sequence[Entry], folder: Path) -> Path:
         for kind in ("inputs", "outputs"):
             ports = ", ".join(f"{{{p.offset}, {p.bytes}}}" for p in getattr(face, kind))
             lines.append(f"static const struct port {face.name}_{kind}[] = {{{ports}}};")
+        if face.pushed:
+            lines += _feeder(face)
+        feed = f"{face.name}_feed" if face.pushed else "NULL"
         rows.append(
-            f"{{{face.name}_invoke, {face.arena_bytes}, {len(face.inputs)}, {face.name}_inputs, "
+            f"{{{face.name}_invoke, {feed}, {face.arena_bytes}, {len(face.inputs)}, {face.name}_inputs, "
             f"{len(face.outputs)}, {face.name}_outputs, {len(one.inputs)}}}"
         )
     lines += [
-        "static const struct { void (*invoke)(void *); size_t arena; int ins; const struct port *in; int outs;",
-        "                      const struct port *out; int vectors; } models[] = {",
+        "static const struct { void (*invoke)(void *); int (*feed)(void *, FILE *); size_t arena; int ins;",
+        "                      const struct port *in; int outs; const struct port *out; int vectors; } models[] = {",
         *(f"    {row}," for row in rows),
         "};",
         "int main(int argc, char **argv)",
@@ -64,7 +67,8 @@ def write(entries: Sequence[Entry], folder: Path) -> Path:
         "            unsigned char *arena = aligned_alloc(16, (models[m].arena + 15) / 16 * 16);",
         "            arena = realloc(arena, models[m].arena);",
         "            memset(arena, 0xa5, models[m].arena);",
-        "            for (int i = 0; i < models[m].ins; i++)",
+        "            if (models[m].feed != NULL && models[m].feed(arena, source) != 0) return 2;",
+        "            for (int i = 0; models[m].feed == NULL && i < models[m].ins; i++)",
         "                if (fread(arena + models[m].in[i].offset, 1, models[m].in[i].bytes, source) !=",
         "                    models[m].in[i].bytes) return 2;",
         "            models[m].invoke(arena);",
@@ -79,6 +83,25 @@ def write(entries: Sequence[Entry], folder: Path) -> Path:
     main = folder / "main.c"
     main.write_text("\n".join(lines) + "\n")
     return main
+
+
+def _feeder(face: Interface) -> list[str]:
+    """A function that pushes every row of the input, each from memory of exactly its size."""
+    bytes_ = face.inputs[0].bytes // face.pushed
+    return [
+        f"static int {face.name}_feed(void *arena, FILE *source)",
+        "{",
+        f"    signed char *row = malloc({bytes_});",
+        f"    {face.name}_begin(arena);",
+        f"    for (int i = 0; i < {face.pushed}; i++) {{",
+        f"        if (fread(row, 1, {bytes_}, source) != {bytes_}) return 2;",
+        f"        {face.name}_push(arena, row);",
+        "    }",
+        f"    {face.name}_push(arena, row); /* one too many is ignored */",
+        "    free(row);",
+        "    return 0;",
+        "}",
+    ]
 
 
 def run(entries: Sequence[Entry], folder: Path, flags: Sequence[str], compiler: str = "gcc") -> list[np.ndarray]:

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from edgebuild import kernels, oracles, planner
+from edgebuild import kernels, ops, oracles, planner
 from edgebuild.codegen.project import generate
+from edgebuild.errors import UnsupportedError
 from edgebuild.ir.arithmetic import output_extent
 from edgebuild.ir.graph import Graph, Node
 from edgebuild.target import load
@@ -100,12 +101,12 @@ class _Enough(Exception):
     """Ends the search."""
 
 
-def entries(graphs: list[Graph], features: frozenset[str]) -> list[bench.Entry]:
+def entries(graphs: list[Graph], features: frozenset[str], *, pushed: bool = False) -> list[bench.Entry]:
     made = []
     for number, graph in enumerate(graphs):
         named = Graph(f"net_{number}", graph.tensors, graph.nodes, graph.inputs, graph.outputs)
         selection = kernels.select(named, features)
-        plan = planner.plan(named, selection, "least")
+        plan = planner.plan(named, selection, "least", pushed=pushed)
         random = np.random.default_rng(number)
         rows = random.integers(0, 256, (3, named.tensors[0].bytes)).astype(np.uint8)
         made.append(bench.Entry(generate(named, plan, selection), rows))
@@ -143,6 +144,35 @@ def test_streams_of_each_cores_kernels_give_the_same_bytes(core, graphs, tmp_pat
         if not np.array_equal(o, numpy.run(b"", g, e.inputs))
     ]
     assert wrong == []
+
+
+def test_pushed_rows_give_the_same_bytes(graphs, tmp_path):
+    made = entries(graphs, frozenset(), pushed=True)
+    assert all(
+        one.sources.interface.pushed == g.tensors[g.inputs[0]].shape[1] for one, g in zip(made, graphs, strict=True)
+    )
+    found = bench.run(made, tmp_path, SANITIZERS)
+    numpy = oracles.find("numpy")
+    for graph, one, outputs in zip(graphs, made, found, strict=True):
+        np.testing.assert_array_equal(outputs, numpy.run(b"", graph, one.inputs))
+
+
+@pytest.mark.qemu
+@pytest.mark.parametrize("core", ["cortex-m0plus", "cortex-m4", "cortex-m55"])
+def test_pushed_rows_on_each_core_give_the_same_bytes(core, graphs, tmp_path):
+    profile = load.load(core)
+    made = entries(graphs[:20], profile.cpu.features, pushed=True)
+    found = bench.run_on_core(made, tmp_path, profile)
+    numpy = oracles.find("numpy")
+    for graph, one, outputs in zip(graphs, made, found, strict=False):
+        np.testing.assert_array_equal(outputs, numpy.run(b"", graph, one.inputs))
+
+
+@pytest.mark.parametrize("op", ["fully_connected", "reshape"])
+def test_an_input_without_rows_cannot_be_pushed(op):
+    for case in ops.find(op).cases():
+        with pytest.raises(UnsupportedError, match="cannot be pushed"):
+            planner.plan(case.graph, kernels.select(case.graph, frozenset()), pushed=True)
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -9,7 +9,8 @@ import pytest
 from edgebuild import config
 from edgebuild.cli import _techniques
 from edgebuild.config import render
-from edgebuild.config.schema import KEYS, Key
+from edgebuild.config.key import Key
+from edgebuild.config.schema import KEYS
 from edgebuild.errors import UsageError
 from tests.config.test_read import FULL, written
 

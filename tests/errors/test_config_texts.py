@@ -163,7 +163,7 @@ def test_an_unknown_key_that_resembles_nothing_lists_what_is_known(here: Path) -
     assert str(caught.value) == (
         "edgebuild.toml:1: unknown key 'zzz'\n"
         "  remedy: known here: budget, compress, data, engine, gates, memory, model, optimize, output, packages, "
-        "proof, seed, target, targets"
+        "proof, seed, skip_passes, target, targets"
     )
 
 

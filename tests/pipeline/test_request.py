@@ -38,6 +38,7 @@ def changed(plain: Config, name: str) -> object:
         "name": "other",
         "optimize": "size",
         "memory": "least",
+        "input": "pushed",
         "skip_passes": ("drop_channels",),
         "budget": Budget(ram=1000),
         "gates": Gates(accuracy_drop=0.5),
