@@ -250,8 +250,13 @@ def run_on_core(entries: Sequence[Entry], folder: Path, profile, flags: Sequence
         for kind in ("inputs", "outputs"):
             ports = ", ".join(f"{{{p.offset}, {p.bytes}}}" for p in getattr(face, kind))
             lines.append(f"static const struct port {face.name}_{kind}[] = {{{ports}}};")
+        feed = f"{face.name}_feed" if face.pushed else "NULL"
+        if face.pushed:
+            lines.append(
+                _FEED_ON_CORE.format(name=face.name, bytes=face.inputs[0].bytes // face.pushed, rows=face.pushed)
+            )
         rows.append(
-            f"{{{face.name}_invoke, {face.arena_bytes}, {len(face.inputs)}, {face.name}_inputs, "
+            f"{{{face.name}_invoke, {feed}, {face.arena_bytes}, {len(face.inputs)}, {face.name}_inputs, "
             f"{len(face.outputs)}, {face.name}_outputs, {len(one.inputs)}}}"
         )
     lines.append(_MAIN.replace("MODELS", ",\n".join(rows)))
@@ -312,9 +317,21 @@ static void transfer(int operation, int file, void *data, unsigned bytes)
 }
 """
 
+_FEED_ON_CORE = """
+static void {name}_feed(void *arena, int source)
+{{
+    signed char row[{bytes}];
+    {name}_begin(arena);
+    for (int i = 0; i < {rows}; i++) {{
+        transfer(6, source, row, {bytes});
+        {name}_push(arena, row);
+    }}
+}}
+"""
+
 _MAIN = """
-static const struct { void (*invoke)(void *); unsigned arena; int ins; const struct port *in; int outs;
-                      const struct port *out; int vectors; } models[] = {
+static const struct { void (*invoke)(void *); void (*feed)(void *, int); unsigned arena; int ins;
+                      const struct port *in; int outs; const struct port *out; int vectors; } models[] = {
 MODELS
 };
 int main(void)
@@ -324,7 +341,8 @@ int main(void)
         for (int v = 0; v < models[m].vectors; v++) {
             unsigned char *arena = memory + 32;
             memset(memory, 0x5a, sizeof memory);
-            for (int i = 0; i < models[m].ins; i++)
+            if (models[m].feed != NULL) models[m].feed(arena, source);
+            for (int i = 0; models[m].feed == NULL && i < models[m].ins; i++)
                 transfer(6, source, arena + models[m].in[i].offset, models[m].in[i].bytes);
             models[m].invoke(arena);
             for (int i = 0; i < models[m].outs; i++)
