@@ -33,6 +33,9 @@ _REFUSED = {
 }
 """What the operating system says when it will not write."""
 
+_NO_PLACE = {errno.ENOENT, errno.EEXIST, errno.ENAMETOOLONG, errno.ELOOP}
+"""What it says of a folder that cannot be made: a file is in the way, or nothing can be there."""
+
 
 def root() -> Path:
     """Where results are kept: ``$EDGEBUILD_CACHE``, else ``$XDG_CACHE_HOME/edgebuild`` or ``~/.cache/edgebuild``."""
@@ -137,7 +140,8 @@ def disk(place: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in _REFUSED:
+        named = Path(os.fsdecode(error.filename)) if isinstance(error.filename, str | bytes) else None
+        if error.errno not in _REFUSED and (error.errno not in _NO_PLACE or named not in (place, *place.parents)):
             raise
         raise ToolError(
             str(place),

@@ -9,7 +9,7 @@ from edgebuild import __version__
 from edgebuild.artifacts import SourceFile
 from edgebuild.config import Config, automatic
 from edgebuild.errors import MismatchError, UnsupportedError, UsageError
-from edgebuild.pipeline import outcome
+from edgebuild.pipeline import outcome, publish
 from edgebuild.pipeline.request import Request
 from edgebuild.pipeline.stages import Listener, Silent, Stages
 from edgebuild.reports.report import Report
@@ -27,6 +27,7 @@ def build(config: Config, target: str, listener: Listener | None = None, use_cac
         EdgebuildError: with the exit code of what went wrong; the old bundle is untouched.
     """
     request = Request.of(config, target)
+    publish.insist_on_place(request.output)
     stages = Stages(request.profile.name, listener or Silent(), use_cache=use_cache)
     request = _resolved(request, stages)
     answer = request.answer() if use_cache else None

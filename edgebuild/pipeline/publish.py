@@ -35,8 +35,7 @@ def publish(files: Iterable[SourceFile], report: dict[str, Any], output: Path, w
         UsageError: ``output`` is not a folder.
         ToolError: the disk is full or not writable; the old bundle is untouched.
     """
-    if output.exists() and not output.is_dir():
-        raise UsageError(str(output), "is a file, and the bundle needs a folder", "choose another --output")
+    insist_on_place(output)
     with cache.disk(output):
         output.parent.mkdir(parents=True, exist_ok=True)
         aside = Path(tempfile.mkdtemp(prefix=f".{output.name}.", dir=output.parent))
@@ -51,6 +50,19 @@ def publish(files: Iterable[SourceFile], report: dict[str, Any], output: Path, w
             _bring_back(aside, output)
         finally:
             shutil.rmtree(aside, ignore_errors=True)
+
+
+def insist_on_place(output: Path) -> None:
+    """Insist that no file is in the way of the folder ``output``; a build asks before it begins.
+
+    Raises:
+        UsageError: one is.
+        ToolError: there can be no such folder.
+    """
+    with cache.disk(output):
+        there = next((path for path in (output, *output.parents) if path.exists()), None)
+    if there is not None and not there.is_dir():
+        raise UsageError(str(there), "is a file, and the bundle needs a folder", "choose another --output")
 
 
 def _write(path: Path, content: bytes) -> None:

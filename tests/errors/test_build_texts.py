@@ -192,6 +192,29 @@ def test_refusal(name: str, built: Path) -> None:
     assert not [p for p in built.iterdir() if p.name.startswith(".")]
 
 
+@pytest.mark.parametrize(
+    ("output", "code", "text"),
+    [
+        ("net.tflite", 2, "net.tflite: is a file, and the bundle needs a folder\n  remedy: choose another --output"),
+        ("net.tflite/deep/er", 2, "net.tflite: is a file, and the bundle needs a folder"),
+        ("/proc/nowhere", 7, "/proc/nowhere/cortex-m4: cannot be written: No such file or directory"),
+        ("n" * 300, 7, "cannot be written: File name too long"),
+    ],
+    ids=["a file", "below a file", "no place", "too long"],
+)
+def test_an_output_that_cannot_be(output: str, code: int, text: str, built: Path) -> None:
+    before = snapshot(built)
+    done = command("--output", output, "--no-cache")
+    assert (done.returncode, text in done.stderr) == (code, True), done.stderr
+    assert snapshot(built) == before
+
+
+def test_a_cache_that_cannot_be(built: Path) -> None:
+    done = command("--no-cache", env={**os.environ, "EDGEBUILD_CACHE": str(built / "net.tflite")})
+    assert done.returncode == 7
+    assert "cannot be written: " in done.stderr and "EDGEBUILD_CACHE" in done.stderr
+
+
 def test_budget_errors_name_the_largest_tensors(built: Path) -> None:
     append("[budget]\nram = 100\n")(built)
     assert "bytes  int8 1 x 7 x 6 x 5  input_0" in command().stderr
