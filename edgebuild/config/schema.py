@@ -74,8 +74,17 @@ KEYS: tuple[Key, ...] = (
         "optimize",
         Choice(("balanced", "speed", "size")),
         "Which kernels are chosen: speed takes those with the fewest instructions, size the smallest code, balanced "
-        "the faster kernel of an operator where it saves 2 % of all instructions at least.",
+        "the faster kernel of an operator where it saves 2 % of all instructions at least. For pruned weights and "
+        "those of 16 levels size and balanced also weigh the flash that kernels for them save.",
         '"balanced"',
+        per_target=True,
+    ),
+    Key(
+        ("compact_weights",),
+        "compact_weights",
+        Flag(),
+        "false keeps every weight in flash as it is: no kernel skips zeros or takes weights of four bits.",
+        "false",
         per_target=True,
     ),
     Key(

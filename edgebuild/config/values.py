@@ -70,6 +70,7 @@ class Config:
         evaluation_samples: how many samples of the evaluation data run on the emulated core.
         vectors: how many random inputs are compared byte by byte, besides.
         optimize: ``speed``, ``size`` or ``balanced``: which kernels are chosen.
+        compact_weights: whether kernels may skip zeros and take weights of four bits.
         memory: how far RAM is saved: ``least``, ``balanced`` or ``fastest``.
         skip_passes: plugins in ``edgebuild.passes`` that are left out.
         timeout: seconds that the emulator may take, or None for an estimate from the model's size.
@@ -97,6 +98,7 @@ class Config:
     vectors: int = 4
     timeout: int | None = None
     optimize: Literal["speed", "balanced", "size"] = "balanced"
+    compact_weights: bool = True
     memory: Literal["least", "balanced", "fastest"] = "balanced"
     skip_passes: tuple[str, ...] = ()
     budget: Budget = Budget()

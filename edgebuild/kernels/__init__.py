@@ -20,9 +20,13 @@ class Variant(Kernel):
 
     Attributes:
         op: public name of the operator it implements.
+        compact: whether it stores weights smaller than they are: without zeros, or with four bits each.
+        code: bytes of its code, about, as measured with the targets' flags.
     """
 
     op: ClassVar[str]
+    compact: ClassVar[bool] = False
+    code: ClassVar[int] = 1500
 
     @abstractmethod
     def instructions(self, node: Node, graph: Graph) -> float:
@@ -47,9 +51,15 @@ def of(op: str) -> tuple[Kernel, ...]:
     return (*(v for v in variants if v.op == op), *ops.find(op).kernels)
 
 
-def candidates(node: Node, graph: Graph, features: frozenset[str]) -> list[Kernel]:
-    """Kernels that compute ``node`` exactly on a CPU with ``features``."""
-    return [k for k in of(node.op) if k.features <= features and k.exact(node, graph)]
+def compact(kernel: Kernel | None) -> bool:
+    """Whether a kernel stores weights smaller than they are."""
+    return isinstance(kernel, Variant) and kernel.compact
+
+
+def candidates(node: Node, graph: Graph, features: frozenset[str], sparse: bool = True) -> list[Kernel]:
+    """Kernels that compute ``node`` exactly on a CPU with ``features``; with ``sparse`` compact ones too."""
+    found = (k for k in of(node.op) if k.features <= features and (sparse or not compact(k)))
+    return [k for k in found if k.exact(node, graph)]
 
 
 Selection = tuple[Kernel | None, ...]
@@ -62,19 +72,24 @@ WORTH = 0.02
 """``balanced`` takes the faster kernel of an operator when it saves this share of all instructions at least."""
 
 
-def select(graph: Graph, features: frozenset[str], optimize: Optimize = "balanced") -> Selection:
+def select(graph: Graph, features: frozenset[str], optimize: Optimize = "balanced", sparse: bool = True) -> Selection:
     """The best kernel for every node on a CPU with ``features``.
 
     Args:
         optimize: ``speed`` takes the kernel with the fewest predicted instructions, ``size`` the portable
-            one, whose code is smallest; ``balanced`` the faster one of an operator where that pays.
+            one, whose code is smallest; ``balanced`` the faster one of an operator where that pays. Both weigh compact
+            kernels by what they save in all layers, and by their own code.
+        sparse: whether compact kernels may be taken at all.
     """
-    portable = _chosen(graph, frozenset())
-    if optimize == "size":
-        return portable
-    fast = _chosen(graph, features)
     if optimize == "speed":
-        return fast
+        return _chosen(graph, features, sparse)
+    portable = _chosen(graph, frozenset(), sparse=False)
+    start = portable if optimize == "size" else _balanced(graph, portable, _chosen(graph, features, sparse))
+    return _weighed(graph, features, start, optimize) if sparse else start
+
+
+def _balanced(graph: Graph, portable: Selection, fast: Selection) -> Selection:
+    """The fast kernels of the operators for which they save :data:`WORTH` of all instructions, else the portable."""
     gains: dict[str, float] = {}
     total = 0.0
     for node, quick, plain in zip(graph.nodes, fast, portable, strict=True):
@@ -88,32 +103,52 @@ def select(graph: Graph, features: frozenset[str], optimize: Optimize = "balance
     )
 
 
-def lean(graph: Graph, features: frozenset[str]) -> Selection:
+def _weighed(graph: Graph, features: frozenset[str], start: Selection, optimize: Optimize) -> Selection:
+    """``start`` with compact kernels where the model is better for them, and without where it is not."""
+    ops_ = {find(name).op for name in names() if find(name).compact}
+    numbers = [n for n, node in enumerate(graph.nodes) if node.op in ops_]
+    options: dict[int, list[Kernel]] = {}
+    for n in numbers:
+        node, own = graph.nodes[n], start[n]
+        options[n] = [k for k in candidates(node, graph, features) if compact(k) and k != own]
+        if compact(own):
+            options[n].append(choose(node, graph, features, sparse=False))
+    if not any(options.values()):
+        return start
+    weights = {n: _weigh.weight(n, graph, kernel) for n in numbers if (kernel := start[n])}
+    others = {n: [_weigh.weight(n, graph, k) for k in found] for n, found in options.items()}
+    found = _weigh.weighed(weights, others, speed=optimize != "size")
+    return tuple(found[n].kernel if n in found else kernel for n, kernel in enumerate(start))
+
+
+def lean(graph: Graph, features: frozenset[str], sparse: bool = True) -> Selection:
     """For every node the kernel with the least scratch memory, and of those the one with the fewest instructions."""
 
     def chosen(node: Node) -> Kernel:
-        found = candidates(node, graph, features)
+        found = candidates(node, graph, features, sparse)
         return min(found, key=lambda kernel: (kernel.scratch(node, graph), kernel.instructions(node, graph)))
 
     return tuple(None if ops.find(node.op).alias else chosen(node) for node in graph.nodes)
 
 
-def _chosen(graph: Graph, features: frozenset[str]) -> Selection:
-    return tuple(None if ops.find(node.op).alias else choose(node, graph, features) for node in graph.nodes)
+def _chosen(graph: Graph, features: frozenset[str], sparse: bool) -> Selection:
+    return tuple(None if ops.find(node.op).alias else choose(node, graph, features, sparse) for node in graph.nodes)
 
 
-def choose(node: Node, graph: Graph, features: frozenset[str]) -> Kernel:
+def choose(node: Node, graph: Graph, features: frozenset[str], sparse: bool = True) -> Kernel:
     """The kernel with the fewest predicted instructions.
 
     Raises:
         LookupError: the operator has none; :func:`edgebuild.ops.check` refuses such graphs.
     """
-    found = candidates(node, graph, features)
+    found = candidates(node, graph, features, sparse)
     if not found:
         raise LookupError(node.op)
     return min(found, key=lambda kernel: kernel.instructions(node, graph))
 
 
+from edgebuild.kernels import _weigh  # noqa: E402
+from edgebuild.kernels._int4 import narrow  # noqa: E402
 from edgebuild.kernels._parts import Part, divisible, part, sums  # noqa: E402
 
 
@@ -138,11 +173,13 @@ __all__ = [
     "Variant",
     "candidates",
     "choose",
+    "compact",
     "divisible",
     "find",
     "for_part",
     "lean",
     "names",
+    "narrow",
     "of",
     "part",
     "select",

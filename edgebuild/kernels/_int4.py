@@ -29,3 +29,9 @@ class Levels:
     def narrow(self) -> bool:
         """Whether four bits hold every value."""
         return bool(self.values.min(initial=0) >= -8 and self.values.max(initial=0) <= 7)
+
+
+def narrow(weights: np.ndarray) -> bool:
+    """Whether weights ``(filters, …)`` have 16 levels, and not just because they are that small."""
+    levels = Levels.of(weights.reshape(len(weights), -1))
+    return levels.narrow and bool(weights.any())

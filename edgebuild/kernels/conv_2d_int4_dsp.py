@@ -18,6 +18,8 @@ class Conv2DInt4Dsp(Variant):
     op = "conv_2d"
     template = "conv_2d/int4_dsp.c.j2"
     features = frozenset({"thumb2", "dsp"})
+    compact = True
+    code = 2600
     includes = ("string.h",)
     dense = True
 

@@ -29,6 +29,8 @@ class Conv2DInt4Thumb(Variant):
     op = "conv_2d"
     template = "conv_2d/int4_thumb.c.j2"
     features = frozenset({"thumb"})
+    compact = True
+    code = 1400
 
     def exact(self, node: Node, graph: Graph) -> bool:
         if graph.tensor(node, 0).shape[3] != graph.tensor(node, 1).shape[3]:

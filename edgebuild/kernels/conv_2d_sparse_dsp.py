@@ -17,6 +17,8 @@ class Conv2DSparseDsp(Variant):
     op = "conv_2d"
     template = "conv_2d/sparse_dsp.c.j2"
     features = frozenset({"thumb2", "dsp"})
+    compact = True
+    code = 1900
     includes = ("string.h",)
 
     def exact(self, node: Node, graph: Graph) -> bool:

@@ -14,6 +14,7 @@ class Conv2DSparseInt4Dsp(Conv2DInt4Dsp):
     """The same with skipped blocks, where they take no more room than all weights would in four bits."""
 
     dense = False
+    code = 1900
 
     def exact(self, node: Node, graph: Graph) -> bool:
         if graph.tensor(node, 1).shape[3] != graph.tensor(node, 0).shape[3]:

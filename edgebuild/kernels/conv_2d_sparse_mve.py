@@ -38,6 +38,8 @@ class Conv2DSparseMve(Variant):
     op = "conv_2d"
     template = "conv_2d/sparse_mve.c.j2"
     features = frozenset({"mve"})
+    compact = True
+    code = 550
     includes = ("arm_mve.h",)
 
     def exact(self, node: Node, graph: Graph) -> bool:

@@ -72,6 +72,8 @@ class Conv2DSparseSingleDsp(Variant):
     op = "conv_2d"
     template = "conv_2d/sparse_single_dsp.c.j2"
     features = frozenset({"thumb2", "dsp"})
+    compact = True
+    code = 1600
     includes = ("string.h",)
 
     def exact(self, node: Node, graph: Graph) -> bool:

@@ -22,6 +22,8 @@ class Conv2DSparseThumb(Variant):
     op = "conv_2d"
     template = "conv_2d/sparse_thumb.c.j2"
     features = frozenset({"thumb"})
+    compact = True
+    code = 1500
 
     def exact(self, node: Node, graph: Graph) -> bool:
         if not _thumb_conv.possible(node, graph):

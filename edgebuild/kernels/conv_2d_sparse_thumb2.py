@@ -19,6 +19,8 @@ class Conv2DSparseThumb2(Variant):
     op = "conv_2d"
     template = "conv_2d/sparse_thumb2.c.j2"
     features = frozenset({"thumb2"})
+    compact = True
+    code = 1250
 
     def exact(self, node: Node, graph: Graph) -> bool:
         if not _thumb_conv.possible(node, graph):

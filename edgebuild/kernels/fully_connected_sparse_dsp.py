@@ -14,6 +14,8 @@ class FullyConnectedSparseDsp(Variant):
     op = "fully_connected"
     template = "fully_connected/sparse_dsp.c.j2"
     features = frozenset({"thumb2", "dsp"})
+    compact = True
+    code = 500
     includes = ("string.h",)
 
     def exact(self, node: Node, graph: Graph) -> bool:

@@ -21,6 +21,8 @@ class FullyConnectedSparseMve(Variant):
     op = "fully_connected"
     template = "fully_connected/sparse_mve.c.j2"
     features = frozenset({"mve"})
+    compact = True
+    code = 300
 
     def exact(self, node: Node, graph: Graph) -> bool:
         units, features = graph.tensor(node, 1).shape

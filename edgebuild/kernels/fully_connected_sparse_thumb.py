@@ -25,6 +25,8 @@ class FullyConnectedSparseThumb(Variant):
     op = "fully_connected"
     template = "fully_connected/sparse_thumb.c.j2"
     features = frozenset({"thumb"})
+    compact = True
+    code = 600
 
     def exact(self, node: Node, graph: Graph) -> bool:
         if not FullyConnectedThumb().exact(node, graph):

@@ -119,7 +119,9 @@ def _tried(request: Request, recipe: Recipe, folder: Path, stages: Stages) -> Tr
     )
     trial = dataclasses.replace(request, config=config)
     profile = dataclasses.replace(request.profile, files=())
-    key = cache.key(trial.model_key, profile, request.config.budget, request.config.gates, config.optimize)
+    key = cache.key(
+        trial.model_key, profile, request.config.budget, request.config.gates, config.optimize, config.compact_weights
+    )
 
     def work(place: Path) -> None:
         try:

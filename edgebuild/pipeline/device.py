@@ -126,13 +126,13 @@ def _weights(graph: Graph) -> int:
 
 def _planned(graph: Graph, request: Request) -> Iterator[Lowered]:
     """``graph`` as its user wants it, then with ever less memory."""
-    features = request.profile.cpu.features
-    selection = kernels.select(graph, features, request.config.optimize)
-    plan = functools.partial(planner.plan, graph, pushed=request.config.input == "pushed")
-    yield Lowered(graph, selection, plan(selection, request.config.memory))
-    if request.config.memory != "least":
+    features, config = request.profile.cpu.features, request.config
+    plan = functools.partial(planner.plan, graph, pushed=config.input == "pushed")
+    selection = kernels.select(graph, features, config.optimize, config.compact_weights)
+    yield Lowered(graph, selection, plan(selection, config.memory))
+    if config.memory != "least":
         yield Lowered(graph, selection, plan(selection, "least"))
-    selection = kernels.lean(graph, features)
+    selection = kernels.lean(graph, features, config.compact_weights)
     yield Lowered(graph, selection, plan(selection, "least"))
 
 

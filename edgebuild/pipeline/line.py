@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from edgebuild.pipeline.device import Lowered, Proof
     from edgebuild.pipeline.model import Model
 
+ZEROS = 0.5
+"""Share of zeros from which a layer was certainly pruned, and its user is told if they are stored."""
+
 
 def build(config: Config, target: str, listener: Listener | None = None, use_cache: bool = True) -> Report:
     """Build ``config.model`` for ``target``, prove it, and write the bundle to ``<output>/<target>/``.
@@ -62,6 +65,10 @@ def build(config: Config, target: str, listener: Listener | None = None, use_cac
     proof = device.prove(sources, image, device.expect(sources, prepared, request, stages), prepared, request, stages)
     _insist_on_bytes(proof, lowered, request)
     report = _report(request, prepared, lowered, sources, image, proof)
+    for layer in report.pruned:
+        if layer["why_dense"] and layer["zeros"] >= ZEROS:
+            text = f"{layer['zeros']:.0%} of its weights are zero, but they are stored whole: {layer['why_dense']}"
+            stages.listener.warn(f"{layer['name']}: {text}")
     ram = (report.ram or {}).get("total")
     if ram is not None:
         budget.check_ram(ram, lowered.graph, request.profile, request.config.budget)
@@ -196,8 +203,9 @@ def _report(
     request: Request, prepared: Model, lowered: Lowered, sources: Sources, image: Image, proof: Proof
 ) -> Report:
     from edgebuild.reports import budget
+    from edgebuild.reports.pruned import pruned
 
-    run, profile = proof.run, request.profile
+    run, profile, config = proof.run, request.profile, request.config
     arena, static = lowered.plan.arena_bytes, image.static_bytes
     ram = None if run.stack_bytes is None else arena + static + run.stack_bytes
     return Report(
@@ -222,8 +230,9 @@ def _report(
         accuracy=outcome.accuracy(prepared, proof),
         compression=tuple(vars(step) for step in prepared.compression),
         passes=tuple(vars(saving) for saving in lowered.saved),
+        pruned=pruned(lowered.graph, lowered.selection, profile.cpu.features, config.optimize, config.compact_weights),
         gates=(
-            *budget.gates(image.flash.total, ram, profile, request.config.budget),
+            *budget.gates(image.flash.total, ram, profile, config.budget),
             *outcome.gates(request, prepared, proof),
         ),
         tools={**prepared.tools, **outcome.versions(request)},

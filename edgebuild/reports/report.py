@@ -28,6 +28,7 @@ class Report:
     """Everything known about one build for one target; see ``docs/report.md`` for each field.
 
     Attributes:
+        pruned: what became of pruned weights, layer by layer.
         unproven: sentences about what no emulator has shown.
         up_to_date: whether nothing had to be done; not part of the JSON.
     """
@@ -41,6 +42,7 @@ class Report:
     accuracy: Mapping[str, Any] | None = None
     compression: tuple[Mapping[str, Any], ...] = ()
     passes: tuple[Mapping[str, Any], ...] = ()
+    pruned: tuple[Mapping[str, Any], ...] = ()
     gates: tuple[Gate, ...] = ()
     tools: Mapping[str, str] = field(default_factory=dict)
     files: tuple[Mapping[str, Any], ...] = ()
@@ -61,6 +63,7 @@ class Report:
             "accuracy": _dict(self.accuracy),
             "compression": [dict(step) for step in self.compression],
             "passes": [dict(one) for one in self.passes],
+            "pruned": [dict(one) for one in self.pruned],
             "gates": [vars(gate) for gate in self.gates],
             "tools": dict(self.tools),
             "files": [dict(file) for file in self.files],
@@ -81,6 +84,7 @@ class Report:
             accuracy=found["accuracy"],
             compression=tuple(found["compression"]),
             passes=tuple(found.get("passes", ())),
+            pruned=tuple(found.get("pruned", ())),
             gates=tuple(Gate(**gate) for gate in found["gates"]),
             tools=found["tools"],
             files=tuple(found["files"]),

@@ -162,8 +162,8 @@ def test_an_unknown_key_that_resembles_nothing_lists_what_is_known(here: Path) -
         config.read(Path("edgebuild.toml"))
     assert str(caught.value) == (
         "edgebuild.toml:1: unknown key 'zzz'\n"
-        "  remedy: known here: budget, compress, data, engine, gates, memory, model, optimize, output, packages, "
-        "proof, seed, skip_passes, target, targets"
+        "  remedy: known here: budget, compact_weights, compress, data, engine, gates, memory, model, optimize, "
+        "output, packages, proof, seed, skip_passes, target, targets"
     )
 
 

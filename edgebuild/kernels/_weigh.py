@@ -1,0 +1,102 @@
+"""Which kernels are worth their flash: a whole model's constants and code, beside its instructions.
+
+A kernel that skips zeros or decodes four bits makes constants smaller, but is code of its own, which pays only if the
+layers that use it save more. So layers are not weighed one by one: all layers that gain by a kernel take it together,
+or leave it together, as long as that makes the model better.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from edgebuild.ir.graph import Graph
+from edgebuild.ops import Kernel
+
+PORTABLE_CODE = 400
+"""Bytes of a portable kernel's code, about."""
+
+
+@dataclass(frozen=True)
+class Weight:
+    """What a kernel takes for one node.
+
+    Attributes:
+        constants: bytes of its arrays.
+        instructions: of one inference, as predicted.
+        function: what other layers share its code by.
+        code: bytes of that code, about.
+    """
+
+    kernel: Kernel
+    constants: int
+    instructions: float
+    function: tuple[object, ...]
+    code: int
+
+
+def weight(number: int, graph: Graph, kernel: Kernel) -> Weight:
+    """What ``kernel`` takes for node ``number``."""
+    node = graph.nodes[number]
+    call = kernel.context(node, graph)
+    return Weight(
+        kernel,
+        sum(array.nbytes for array in call.arrays.values()),
+        kernel.instructions(node, graph),
+        (kernel.template, *sorted(call.shape.items())),
+        getattr(kernel, "code", PORTABLE_CODE),
+    )
+
+
+Weights = Mapping[int, Weight]
+"""Of each node what its kernel takes."""
+
+
+def flash(chosen: Weights) -> int:
+    """Bytes of constants and code; code that layers share counts once."""
+    code = {one.function: one.code for one in chosen.values()}
+    return sum(one.constants for one in chosen.values()) + sum(code.values())
+
+
+def weighed(start: Weights, options: Mapping[int, Sequence[Weight]], speed: bool) -> dict[int, Weight]:
+    """The best of ``options`` that steps of whole kernels lead to.
+
+    Args:
+        start: what nodes have now.
+        options: what they could have besides.
+        speed: whether a share of all instructions counts as much as the same share of the flash; else they only
+            decide between equal ones.
+    """
+    total, bytes_ = sum(one.instructions for one in start.values()) or 1.0, flash(start) or 1
+    share = (1.0 if speed else 1e-6) / total
+
+    def alone(one: Weight) -> float:
+        return one.instructions * share + one.constants / bytes_
+
+    def cost(chosen: Weights) -> float:
+        return sum(one.instructions for one in chosen.values()) * share + flash(chosen) / bytes_
+
+    chosen = dict(start)
+    while True:
+        best = min(_steps(chosen, start, options, alone), key=cost, default=chosen)
+        if cost(best) >= cost(chosen) - 1e-12:
+            return chosen
+        chosen = best
+
+
+def _steps(
+    chosen: Weights, start: Weights, options: Mapping[int, Sequence[Weight]], alone: Callable[[Weight], float]
+) -> Iterator[dict[int, Weight]]:
+    """``chosen`` with one kernel taken by all layers that gain by it, or left by all that have it."""
+    every = {n: (start[n], *options.get(n, ())) for n in chosen}
+    for kernel in {one.kernel: None for rest in every.values() for one in rest}:
+        taken, left = dict(chosen), dict(chosen)
+        for n, rest in every.items():
+            own = next((one for one in rest if one.kernel == kernel), None)
+            if own and alone(own) < alone(chosen[n]):
+                taken[n] = own
+            others = [one for one in rest if one.kernel != kernel]
+            if chosen[n].kernel == kernel and others:
+                left[n] = min(others, key=alone)
+        yield taken
+        yield left
