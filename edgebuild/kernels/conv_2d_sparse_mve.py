@@ -10,6 +10,7 @@ from edgebuild.kernels._mve_convolution import TILE, Convolution
 from edgebuild.kernels._mve_windows import Windows
 from edgebuild.kernels._sparse_mve import Blocks, pair_stream
 from edgebuild.ops import Call
+from edgebuild.ops._window import Window
 
 INPUTS_AT_MOST = 4 * 2**16
 """Inputs of a window, so that two bytes number its words."""
@@ -61,7 +62,11 @@ class Conv2DSparseMve(Variant):
         window = windows.window
         runs = 1 if window.dilation[1] == 1 else window.kernel[1]
         row = 16 + 3 * -(-window.kernel[1] // runs * layer.channels // 16)
-        copy = 0 if windows.direct else layer.pixels * (50 + runs * (15 + window.kernel[0] * row))
+        clipped = 70 + runs * (15 + window.kernel[0] * row)
+        whole = 14 + window.kernel[0] * (9 + 5 * _twos(windows)) if _twos(windows) else clipped
+        (top, bottom), (left, right) = _inside(window)
+        inside = (bottom - top) * (right - left)
+        copy = 0 if windows.direct else inside * whole + (layer.pixels - inside) * clipped
         stage = layer.pixels * (14 + 3 * -(-layer.filters // 16)) if windows.staged else 0
         groups = -(-layer.pixels // windows.group)
         return 80 + copy + stage + groups * 70 + -(-layer.pixels // TILE) * tile
@@ -89,8 +94,11 @@ class Conv2DSparseMve(Variant):
                 "reach": window.kernel[0] * window.dilation[0],
                 "last_top": window.input[0] - reach[0],
                 "last_left": window.input[1] - reach[1],
+                "twos": _twos(windows),
+                "inside": _inside(window)[1][0],
+                "inside_end": _inside(window)[1][1] if _twos(windows) else 0,
             }
-            del scalars["output_height"], scalars["kernel_height"]
+            del scalars["output_height"]
         shape = {"windows": int(not windows.direct), "staged": int(windows.staged > 0), "far": sparse.blocks.far}
         return Call(
             operands=(node.inputs[0],),
@@ -98,3 +106,19 @@ class Conv2DSparseMve(Variant):
             arrays={"weights": pair_stream(sparse.blocks, layer.output, form)},
             shape={**shape, **form.shape},
         )
+
+
+def _twos(windows: Windows) -> int:
+    """Twos of vectors in a kernel row, if it is a number of them in one piece, else 0."""
+    length = windows.window.kernel[1] * windows.channels
+    return 0 if length % 32 or windows.window.dilation[1] > 1 else length // 32
+
+
+def _inside(window: Window) -> list[tuple[int, int]]:
+    """First and end row, and first and end column, of the windows that lie inside the image."""
+    spans = []
+    axes = (window.input, window.kernel, window.stride, window.dilation, window.before, window.output)
+    for size, kernel, stride, dilation, before, output in zip(*axes, strict=True):
+        first, last = -(-before // stride), (size - (kernel - 1) * dilation - 1 + before) // stride
+        spans.append((first, max(min(last + 1, output), first)))
+    return spans

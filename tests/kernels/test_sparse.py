@@ -94,6 +94,8 @@ EDGES = {
     "a single weight of 3x3": cases.conv((5, 4), (3, 3), 16, 6, only((2, 1, 1, 7))),
     "a last block cut by padding": cases.conv((4, 4), (1, 1), 27, 6, blocks(2, 4, 0.7)),
     "odd depth, 3x3, stride 2": cases.conv((7, 6), (3, 3), 5, 6, blocks(2, 4, 0.7), stride=(2, 2)),
+    "whole vectors, 3x3": cases.conv((6, 7), (3, 3), 32, 6, blocks(2, 4, 0.7)),
+    "whole vectors, stride 2": cases.conv((7, 9), (3, 2), 16, 6, blocks(2, 4, 0.7), stride=(2, 2)),
     "odd filters": cases.conv((4, 5), (1, 1), 48, 7, blocks(2, 4, 0.7)),
     "two roundings": cases.conv((4, 5), (1, 1), 48, 8, blocks(2, 4, 0.7), activation="NONE", zero_points=(5, 3)),
     "a narrow clamp": cases.conv((4, 5), (1, 1), 48, 8, blocks(2, 4, 0.7), activation="RELU6", zero_points=(5, -100)),
