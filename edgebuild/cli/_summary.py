@@ -44,8 +44,17 @@ def _proof(report: Mapping[str, Any]) -> str:
     runs = run.get("abis") or [run]
     ran = [" ".join(str(one[key]) for key in ("emulator", "machine", "cpu") if one.get(key)) for one in runs]
     where = " and ".join(ran)
-    same = "all bytes equal TFLite's" if not run["mismatched_bytes"] else f"{run['mismatched_bytes']} bytes differ"
+    same = f"all bytes equal {_whose(run.get('oracle'))}"
+    if run["mismatched_bytes"]:
+        same = f"{run['mismatched_bytes']} bytes differ"
     return f"; {run['vectors']} inputs on {where}, {same}"
+
+
+def _whose(oracle: str | None) -> str:
+    """Whose bytes they were compared with: TFLite's, unless no runtime of it could run the model."""
+    if oracle == "numpy":
+        return "edgebuild's own definition, as TFLite could not run the model"
+    return f"those of {oracle}" if oracle and oracle.endswith("numpy") else "TFLite's"
 
 
 def _memory(report: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -174,3 +174,17 @@ def test_signals_clean_up_and_are_exit_code_130(here: Path, number: int) -> None
     assert out == "cleaned up\n"
     assert err.endswith("interrupted\n")
     assert child.returncode == 130
+
+
+@pytest.mark.parametrize(
+    ("oracle", "words"),
+    [
+        ("tflm", "all bytes equal TFLite's"),
+        ("tflm up to the SOFTMAX at the end, and numpy", "equal those of tflm up to the SOFTMAX at the end, and numpy"),
+        ("numpy", "equal edgebuild's own definition, as TFLite could not run the model"),
+    ],
+)
+def test_whose_bytes_they_are(oracle: str, words: str) -> None:
+    run = {"emulator": "native", "vectors": 4, "mismatched_bytes": 0, "oracle": oracle}
+    (first, *_) = _summary.built({"target": "host", "emulation": run}, up_to_date=False, verbose=False)
+    assert first.endswith(words)
