@@ -30,7 +30,7 @@ sys.dont_write_bytecode = True
 TARGET = "cortex-m4"
 PAGE = ROOT / "docs" / "compression.md"
 
-TUNED = {"epochs": 3, "batch_size": 128, "learning_rate": 0.002}
+TUNED = {"epochs": 3, "batch_size": 128, "learning_rate": 0.005}
 BRIEF = {"epochs": 1, "batch_size": 128, "learning_rate": 0.0005}
 ALL = ["stem", "block1_pointwise", "block2_pointwise", "block3_pointwise", "block4_pointwise", "hidden", "logits"]
 PQ = {"precision": "int8_qat", **BRIEF}

@@ -1,34 +1,37 @@
-"""Distillation and factorization on Fashion-MNIST: python benchmarks/students.py [--seeds 1 2 3].
+"""Distillation, factorization and auto on Fashion-MNIST: python benchmarks/students.py [--seeds 1 2 3] [--write].
 
 A student with a quarter of the DS-CNN's multiplications learns alone, from a larger teacher's answers, and from what
-happens inside it; and a network of 3 x 3 convolutions is factorized to half its multiplications.  Everything runs
-through the worker process that `edgebuild` uses; the int8 .tflite is measured on all 10,000 test images, which no
-choice has seen.  Results are files in build/bench-compress, so that an interrupted run goes on where it stopped.
+happens inside it; a network of 3 x 3 convolutions is factorized to half its multiplications; and `steps = "auto"` may
+lose a point.  The int8 .tflite is measured on all 10,000 test images, which no choice has seen.  Results are files in
+build/bench-compress, so that an interrupted run goes on where it stopped; --write puts the table into
+docs/compression.md.
 """
 
 import argparse
-import gzip
 import json
+import subprocess
+import sys
 import time
 
 import compression
-from compression import DATA, OUT, correct, table
+from compression import DATA, OUT, TARGET, TUNED, file_name, size, table, write
 
 EPOCHS = {"epochs": 10, "batch_size": 128, "learning_rate": 0.004}
-TUNED = {"epochs": 4, "batch_size": 128, "learning_rate": 0.002}
 STUDENT = {"width": 0.5, **EPOCHS}
 
 ROWS = {
-    "width 0.5 alone": ("base", {"distill": {**STUDENT, "label_weight": 1.0}}),
-    "width 0.5, teacher's answers": ("base", {"distill": {**STUDENT, "teacher": "TEACHER"}}),
-    "width 0.5, teacher's answers and likeness inside": (
+    "student, width 0.5, alone": ("base", {"distill": {**STUDENT, "label_weight": 1.0}}),
+    "distill: teacher's answers": ("base", {"distill": {**STUDENT, "teacher": "TEACHER"}}),
+    "distill: answers, and likeness inside": (
         "base",
         {"distill": {**STUDENT, "teacher": "TEACHER", "features": ["block3=block4_pointwise_relu"], "match": "gram"}},
     ),
-    "factorize 3x3 net, half the MACs": ("TEACHER", {"factorize": {"keep": 0.5, **TUNED}}),
-    "factorize 3x3 net, a quarter": ("TEACHER", {"factorize": {"keep": 0.25, **TUNED}}),
-    "factorize, spatial pairs only, half": ("TEACHER", {"factorize": {"keep": 0.5, "kinds": ["spatial"], **TUNED}}),
+    "teacher, PTQ": ("TEACHER", {}),
+    "factorize the teacher, half the MACs": ("TEACHER", {"factorize": {"keep": 0.5, **TUNED}}),
 }
+
+AUTO = "auto, 1 point allowed"
+SETTINGS = "{ auto = { epochs = 2, batch_size = 128, learning_rate = 0.003, trials = 10 } }"
 
 
 def teacher(seed, epochs):
@@ -48,7 +51,7 @@ def teacher(seed, epochs):
     x, y = data.training()
 
     def shifted(image, label):
-        image = tf.image.random_flip_left_right(tf.pad(image, ((2, 2), (2, 2), (0, 0))))
+        image = tf.image.random_flip_left_right(tf.pad(image, ((1, 1), (1, 1), (0, 0))))
         return tf.image.random_crop(image, (28, 28, 1)), label
 
     batches = tf.data.Dataset.from_tensor_slices((x, y)).shuffle(60_000, seed).map(shifted).batch(128).prefetch(2)
@@ -64,67 +67,70 @@ def teacher(seed, epochs):
 
 def measure(row, seed, options):
     """One result, from its file or made."""
-    path = OUT / f"{row.replace(' ', '_').replace(',', '')}-{seed}.json"
+    path = OUT / f"{file_name(row)}-{seed}.json"
     if path.exists():
         return json.loads(path.read_text())
-    from edgebuild.config import DataSource, Step
-    from edgebuild.worker import client
-    from edgebuild.worker.job import Job
-
-    source, step = ROWS[row]
-    large = teacher(seed, options.teacher_epochs)
-    model = large if source == "TEACHER" else compression.base(seed, options.base_epochs)
-    steps = [
-        Step(name, {key: str(large) if value == "TEACHER" else value for key, value in settings.items()})
-        for name, settings in step.items()
-    ]
-    out = OUT / "students"
-    out.mkdir(parents=True, exist_ok=True)
-    calibration, evaluation, training = (
-        DataSource("python", DATA, name) for name in ("calibration", "evaluation", "training")
-    )
-    job = Job(
-        model=model,
-        out=out,
-        steps=tuple(steps),
-        io="float32",
-        calibration=calibration,
-        evaluation=evaluation,
-        training=training,
-        evaluation_samples=10_000,
-        seed=seed,
-    )
-    began = time.monotonic()
-    done = client.convert(job)
-    content = done.tflite.read_bytes()
-    step = next(one for one in done.compression if one.technique in ("distill", "factorize"))
-    result = {
-        "row": row,
-        "seed": seed,
-        "float": done.float_accuracy,
-        "accuracy": correct(content),
-        "bytes": len(content),
-        "gzip": len(gzip.compress(content, 9)),
-        "before": dict(step.before),
-        "after": dict(step.after),
-        "seconds": round(time.monotonic() - began),
-    }
+    if row == AUTO:
+        result = automatic(seed, compression.base(seed, options.base_epochs))
+    else:
+        source, step = ROWS[row]
+        large = teacher(seed, options.teacher_epochs)
+        model = large if source == "TEACHER" else compression.base(seed, options.base_epochs)
+        steps = [
+            {name: {key: str(large) if value == "TEACHER" else value for key, value in settings.items()}}
+            for name, settings in step.items()
+        ]
+        result = compression.converted(row, seed, model, steps)
     path.write_text(json.dumps(result, indent=1) + "\n")
     print(json.dumps(result), flush=True)
     return result
 
 
+def automatic(seed, model):
+    """What the command makes of the DS-CNN with ``steps = "auto"``; the trials are kept beside the result."""
+    out = OUT / f"auto-{seed}"
+    out.mkdir(exist_ok=True)
+    functions = {name: f"{DATA}:{name}" for name in ("calibration", "evaluation", "training")}
+    lines = [f'targets = ["{TARGET}"]', 'output = "."', f"seed = {seed}", "[model]", f'path = "{model}"', "[data]"]
+    lines += [f'{name} = "{value}"' for name, value in functions.items()]
+    lines += ["[compress]", f"steps = [{SETTINGS}]", "[gates]", "accuracy_drop = 0.01"]
+    (out / "edgebuild.toml").write_text("\n".join(lines) + "\n")
+    began = time.monotonic()
+    command = [sys.executable, "-m", "edgebuild", "--config", out / "edgebuild.toml", "--json"]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    report = json.loads(done.stdout)
+    content = next(out.rglob("*.tflite")).read_bytes()
+    (OUT / f"{file_name(AUTO)}-{seed}.tflite").write_bytes(content)
+    seconds = round(time.monotonic() - began)
+    last = [step["after"] for step in report["compression"] if step["technique"] != "quantize"]
+    found = {"row": AUTO, "seed": seed, "float": float_accuracy(model), **size(content), "seconds": seconds}
+    return {**found, "after": last[-1]} if last else found
+
+
+def float_accuracy(model):
+    """Of a Keras model on all test images."""
+    import data
+    import tf_keras
+
+    images, labels = data.evaluation()
+    return float((tf_keras.models.load_model(model).predict(images, verbose=0).argmax(1) == labels).mean())
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
-    parser.add_argument("--rows", nargs="+", default=list(ROWS), help="names, or the beginnings of names")
-    parser.add_argument("--base-epochs", type=int, default=15)
+    parser.add_argument("--rows", nargs="+", help="names, or the beginnings of names")
+    parser.add_argument("--base-epochs", type=int, default=12)
     parser.add_argument("--teacher-epochs", type=int, default=12)
+    parser.add_argument("--write", action="store_true", help="put the table of what is measured into the page")
     options = parser.parse_args()
     OUT.mkdir(parents=True, exist_ok=True)
-    rows = [row for row in ROWS if any(row.startswith(wanted) for wanted in options.rows)]
+    rows = [row for row in (*ROWS, AUTO) if any(row.startswith(wanted) for wanted in options.rows or [row])]
     results = {row: [measure(row, seed, options) for seed in options.seeds] for row in rows}
-    print(table(results))
+    text = table(results)
+    print(text)
+    if options.write:
+        write(text, "figures of students")
 
 
 if __name__ == "__main__":

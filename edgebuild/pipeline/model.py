@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from edgebuild import cache, frontends, loaders
 from edgebuild.artifacts import CompressionStep
 from edgebuild.errors import UsageError
-from edgebuild.pipeline.request import Request
+from edgebuild.pipeline.request import Request, own_digest
 from edgebuild.pipeline.stages import Stages
 from edgebuild.worker import client
 from edgebuild.worker.events import Progress
@@ -78,7 +78,8 @@ def _job(request: Request, folder: Path) -> Job:
 
 def _convert(request: Request, stages: Stages) -> Path:
     def work(folder: Path) -> None:
-        client.convert(_job(request, folder), _relay(stages, "model"))
+        code = own_digest() if stages.use_cache else ""
+        client.convert(dataclasses.replace(_job(request, folder), code=code), _relay(stages, "model"))
 
     return _stored(stages, "model", request.model_key, work)
 

@@ -41,6 +41,7 @@ class Job:
         input_shape: shape that the model takes, with batch 1; for ``data`` and ``split``.
         held_out: how many training samples ``split`` keeps aside, at most a fifth of them.
         folder: where the files that the steps' settings name are looked for.
+        code: which edgebuild this is, under which the cache keeps what each step made; empty: nothing is kept.
         threads: how many TensorFlow computes with.  Results depend on it, so it is not the machine's number of cores.
     """
 
@@ -60,6 +61,7 @@ class Job:
     held_out: int = 2000
     seed: int = 1
     folder: Path = Path()
+    code: str = ""
     threads: int = 2
     allow_unsafe_model: bool = False
     limits: Limits = Limits()

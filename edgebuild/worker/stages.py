@@ -93,6 +93,7 @@ def _convert(job: Job, clock: Clock) -> None:
     evaluation = _read_evaluation(job, clock, shape, dtype)
     calibration = training = None
     from edgebuild.worker import samples
+    from edgebuild.worker import steps as compression
     from edgebuild.worker.accuracy import accuracy, size
 
     with clock.stage("data", "reading calibration and training data", limits.data):
@@ -102,29 +103,31 @@ def _convert(job: Job, clock: Clock) -> None:
             )
         if any(technique.trains for technique, _ in techniques):
             training = _training(job, samples, shape, dtype)
-    shares = [compress.share(step.technique, step.settings) for step in job.steps]
-    if training is not None and any(shares):
+    if training is not None and any(compress.share(step.technique, step.settings) for step in job.steps):
         with clock.stage("teach", "asking the model what it answers", limits.measure):
-            training = _taught(training, model)
+            training = compression.taught(training, model)
 
     def measure(loaded: loaders.Loaded) -> float | None:
         with clock.stage("measure", "measuring accuracy", limits.measure) as progress:
             return accuracy(loaded.call, loaded.batch, evaluation, progress)
 
     float_accuracy = measure(model)
-    steps: list[dict[str, Any]] = []
     before = {**size(model.model), "accuracy": float_accuracy} if techniques else {}
-    for step, (technique, settings), share in zip(job.steps, techniques, shares, strict=True):
-        technique.check(model.model, settings)
+
+    def run_step(number: int, keras_model: Any) -> Any:
+        step, (technique, settings) = job.steps[number], techniques[number]
+        technique.check(keras_model, settings)
         _seed(job)
-        given = replace(training, share=share) if training is not None and technique.trains else None
+        given = compression.with_share(training, step) if training is not None and technique.trains else None
         with clock.stage(step.technique, f"compressing: {step.technique}", limits.compress) as progress:
-            smaller = technique.apply(model.model, given, settings, progress)
-        model = loaders.of_tf_keras(smaller, job.model)
-        after = {**size(smaller), "accuracy": measure(model)}
-        shown = {**asdict(settings), **({compress.DISTILL: share} if share else {})}
-        steps.append({"technique": step.technique, "settings": shown, "before": before, "after": after})
-        before = after
+            return technique.apply(keras_model, given, settings, progress)
+
+    def describe(loaded: loaders.Loaded) -> dict[str, Any]:
+        return {**size(loaded.model), "accuracy": measure(loaded)}
+
+    given = compression.Given(model, training, evaluation, before, run_step, describe)
+    model, steps = compression.run(job, [settings for _, settings in techniques], given)
+    before = steps[-1]["after"] if steps else before
 
     with clock.stage("convert", f"converting to {job.precision}", limits.convert) as progress:
         _seed(job)
@@ -244,13 +247,6 @@ def _training(job: Job, samples: Any, shape: tuple[int, ...], dtype: str) -> com
         return loaders.for_compression(loader.load(path, allow_unsafe=job.allow_unsafe_model), path).model
 
     return compress.Training(read.x, read.y, read.place, job.seed, open_model=open_model)
-
-
-def _taught(training: compress.Training, model: loaders.Loaded) -> compress.Training:
-    """With the answers of the model as it was loaded; the steps change its weights."""
-    from edgebuild.compress import _teacher
-
-    return replace(training, teacher=_teacher.answers(model.call, training.x, model.batch))
 
 
 def _read_evaluation(job: Job, clock: Clock, shape: tuple[int, ...], dtype: str) -> Any:
