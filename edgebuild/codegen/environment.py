@@ -27,7 +27,7 @@ def environment() -> jinja2.Environment:
         autoescape=False,  # noqa: S701 - C, linker scripts and make fragments are not HTML
     )
     made.filters.update(literal=filters.literal, comment=filters.comment, product=math.prod)
-    made.filters.update(c_string=filters.c_string)
+    made.filters.update(c_string=filters.c_string, bits=filters.bits)
     return made
 
 

@@ -37,6 +37,11 @@ def rows(array: np.ndarray) -> Iterator[str]:
         yield ", ".join(texts[start : start + per_row]) + ","
 
 
+def bits(mask: int) -> list[int]:
+    """Numbers of the bits that are set, the lowest first."""
+    return [bit for bit in range(mask.bit_length()) if mask >> bit & 1]
+
+
 def comment(text: str) -> str:
     """``text`` made safe inside a C comment."""
     return text.replace("*/", "* /").replace("/*", "/ *").replace("\n", " ").replace("\\", "/")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from edgebuild.ir.graph import Graph, Node
+from edgebuild.kernels._parts import neighbours
 from edgebuild.kernels._thumb_filters import Filters
 from edgebuild.ops import Call
 from edgebuild.ops._requantization import Requantization
@@ -112,7 +113,7 @@ def _zeros(node: Node, graph: Graph) -> int:
     return -(-graph.tensor(node, 0).shape[3] // 4) * 4
 
 
-def call(node: Node, graph: Graph, chosen: Layout, stream: np.ndarray, narrow: bool) -> Call:
+def call(node: Node, graph: Graph, chosen: Layout, stream: np.ndarray) -> Call:
     """The struct of ``thumb/rows.c.j2``; it is specialised for the window."""
     source, result = graph.tensor(node, 0), graph.output(node)
     geometry = window(node, graph)
@@ -124,6 +125,7 @@ def call(node: Node, graph: Graph, chosen: Layout, stream: np.ndarray, narrow: b
             "input_width": geometry.input[1],
             "output_height": geometry.output[0],
             "output_width": geometry.output[1],
+            "stride_width": geometry.stride[1],
             "stride_height": geometry.stride[0],
             "dilation_height": geometry.dilation[0],
             "pad_top": geometry.before[0],
@@ -146,11 +148,24 @@ def call(node: Node, graph: Graph, chosen: Layout, stream: np.ndarray, narrow: b
             **requantization.scalars(),
         },
         arrays={"stream": stream},
-        shape={
-            "kernel_height": geometry.kernel[0],
-            "kernel_width": geometry.kernel[1],
-            "stride_width": geometry.stride[1],
-            "dilation_width": geometry.dilation[1],
-            "narrow": int(narrow),
-        },
+        shape=_shape(node, graph),
     )
+
+
+def _shape(node: Node, graph: Graph) -> dict[str, int]:
+    """Template constants; layers that differ in the stride of their columns only share a function."""
+    geometry = window(node, graph)
+    own = {
+        "kernel_height": geometry.kernel[0],
+        "kernel_width": geometry.kernel[1],
+        "dilation_width": geometry.dilation[1],
+        "narrow": int(filters(node, graph).narrow),
+    }
+    node, graph = neighbours(node, graph)
+    strides = {geometry.stride[1]}
+    for other in graph.nodes:
+        if other.op == "depthwise_conv_2d" and other is not node and possible(other, graph):
+            theirs = window(other, graph)
+            alike = (*theirs.kernel, theirs.dilation[1], int(filters(other, graph).narrow)) == tuple(own.values())
+            strides |= {theirs.stride[1]} if alike else set()
+    return {**own, "columns": sum(1 << stride for stride in strides)}

@@ -76,14 +76,21 @@ def shorten(filters: Filters) -> Short:
     return Short(exact, limit, best)
 
 
-def packed(filters: Filters, short: Short) -> np.ndarray:
-    """Head, weights, and limit and factor or multiplier: filter after filter, int32."""
+def packed(filters: Filters, short: Short, taps: int = 0) -> np.ndarray:
+    """Head, weights, and limit and factor or multiplier: filter after filter, int32.
+
+    Args:
+        taps: of a kernel that shares words: if a filter's last word of weights holds but one, its upper bytes hold the
+            bias, and what is left of the head goes into the word of the limit.
+    """
     head, words = filters.head(short.exact), filters.words()
+    last = np.where(short.exact, short.factor, filters.multiplier)
+    if taps % 4 == 1:
+        words[:, -1] = filters.bias << 8 | filters.weights[:, taps - 1] & 255
+        return stream(words, np.where(short.exact, short.limit << 8, 0) | head & 255, last)
     rows = [
-        np.concatenate([[h], w, [limit, factor] if exact else [multiplier]])
-        for h, w, limit, factor, exact, multiplier in zip(
-            head, words, short.limit, short.factor, short.exact, filters.multiplier, strict=True
-        )
+        np.concatenate([[h], w, [limit, f] if exact else [f]])
+        for h, w, limit, f, exact in zip(head, words, short.limit, last, short.exact, strict=True)
     ]
     return stream(np.concatenate(rows)[None])
 

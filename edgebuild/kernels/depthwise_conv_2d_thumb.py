@@ -27,8 +27,9 @@ class DepthwiseConv2DThumb(Variant):
 
     def context(self, node: Node, graph: Graph) -> Call:
         filters = _thumb_depthwise.filters(node, graph)
-        stream = packed(filters, shorten(filters))
-        return _thumb_depthwise.call(node, graph, _layout(node, graph), stream, filters.narrow)
+        geometry = _thumb_depthwise.window(node, graph)
+        stream = packed(filters, shorten(filters), geometry.kernel[0] * geometry.kernel[1])
+        return _thumb_depthwise.call(node, graph, _layout(node, graph), stream)
 
     def instructions(self, node: Node, graph: Graph) -> float:
         geometry = _thumb_depthwise.window(node, graph)

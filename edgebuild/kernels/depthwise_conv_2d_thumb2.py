@@ -25,7 +25,7 @@ class DepthwiseConv2DThumb2(Variant):
 
     def context(self, node: Node, graph: Graph) -> Call:
         filters = _thumb_depthwise.filters(node, graph)
-        return _thumb_depthwise.call(node, graph, _layout(node, graph), doubled(filters), filters.narrow)
+        return _thumb_depthwise.call(node, graph, _layout(node, graph), doubled(filters))
 
     def instructions(self, node: Node, graph: Graph) -> float:
         geometry = _thumb_depthwise.window(node, graph)

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from edgebuild import kernels, oracles
 from edgebuild.ir import arithmetic
+from edgebuild.ir.graph import Graph, Node
 from edgebuild.ir.types import Quantization
-from edgebuild.kernels import _thumb_conv
+from edgebuild.kernels import _thumb_conv, _thumb_depthwise
 from edgebuild.kernels._thumb_filters import Filters
 from edgebuild.kernels._thumb_requantization import evaluate, shorten
 from edgebuild.ops import _cases, find
@@ -245,3 +246,53 @@ def test_constant_filters_lose_their_weights():
     constants = [t.data for t in graph.tensors[1:3]]
     expected = find("conv_2d").evaluate(node, graph, [np.zeros((1, 3, 4, 4), np.int8), *constants])
     assert set(np.unique(expected[0])) == set(found.outputs(found.bias).tolist())
+
+
+def strided(strides, kernel=3, channels=6, bias=0):
+    """Depthwise layers one after the other, each with its stride."""
+    random = np.random.default_rng(5)
+    tensors = [_cases.activation("input", (1, 12, 14, channels), 0.05, 3)]
+    nodes, at = [], 0
+    for number, stride in enumerate(strides):
+        _, height, width, _ = tensors[at].shape
+        weight = replace(_cases.weights(random, (1, kernel, kernel, channels), 3), name=f"weights_{number}")
+        biases = _cases.bias(random, weight, 0.05, channels)
+        biases = replace(biases, name=f"bias_{number}", data=biases.data + np.int32(bias))
+        extent = [-(-n // stride) for n in (height, width)]
+        # a large bias must not saturate every output: a filter whose output cannot vary loses its weights
+        scale = 0.05 * max(abs(bias) / 80 * max(weight.quantization.scales), 1)
+        output = _cases.activation(f"output_{number}", (1, *extent, channels), scale, (4, -128)[number % 2])
+        options = {"padding": "SAME", "stride_h": stride, "stride_w": stride, "depth_multiplier": 1}
+        options |= {"dilation_h_factor": 1, "dilation_w_factor": 1}
+        options["fused_activation_function"] = ("NONE", "RELU")[number % 2]
+        first = len(tensors)
+        tensors += [weight, biases, output]
+        nodes.append(Node("depthwise_conv_2d", (at, first, first + 1), (first + 2,), options, f"layer_{number}", 3))
+        at = first + 2
+    return Graph("chain", tuple(tensors), tuple(nodes), (0,), (at,))
+
+
+@pytest.mark.parametrize("core", CORES)
+def test_depthwise_layers_of_all_strides_share_a_function(core, tmp_path):
+    graph = strided((1, 2, 1, 3))
+    kernel = kernels.find(f"depthwise_conv_2d_{CORES[core]}")
+    calls = [kernel.context(node, graph) for node in graph.nodes]
+    rows = [kernels.part(node, graph, 1, 2) for node in graph.nodes]
+    shapes = {str(dict(c.shape)) for c in calls + [kernel.context(part.node, part.graph) for part in rows]}
+    assert len(shapes) == 1
+    # a layer alone gets no filter loop for the others' strides
+    alone = strided((2,))
+    assert kernel.context(alone.nodes[0], alone).shape["columns"] == 1 << 2
+    entry = bench.entry(graph, "chain", inputs_of(graph), (kernel,) * len(graph.nodes))
+    (found,) = bench.run_on_core([entry], tmp_path, load.load(core))
+    np.testing.assert_array_equal(found, oracles.find("numpy").run(b"", graph, entry.inputs))
+
+
+@pytest.mark.parametrize("core", CORES)
+def test_biases_beside_the_last_tap(core, tmp_path):
+    """Nine, 25 and 49 taps leave one in their last word, 4 and 16 none; the bias has 24 bits wherever it lies."""
+    graphs = [strided((1,), kernel, 3, bias) for kernel in (2, 3, 4, 5, 7) for bias in (-8_000_000, -1, 8_000_000)]
+    kept = [_thumb_depthwise.filters(g.nodes[0], g).weights.any() for g in graphs]
+    assert all(kept[3:]), kept  # the sums of two by two taps hardly vary beside a bias of eight million
+    kernel = kernels.find(f"depthwise_conv_2d_{CORES[core]}")
+    assert check(graphs, kernel, core, tmp_path) == len(graphs)
