@@ -68,27 +68,27 @@ Selection = tuple[Kernel | None, ...]
 
 Optimize = Literal["speed", "balanced", "size"]
 
-WORTH = 0.02
-"""``balanced`` takes the faster kernel of an operator when it saves this share of all instructions at least."""
+WORTH = {"speed": 0.001, "balanced": 0.02}
+"""The faster kernel of an operator is taken when it saves this share of all instructions at least."""
 
 
 def select(graph: Graph, features: frozenset[str], optimize: Optimize = "balanced", sparse: bool = True) -> Selection:
     """The best kernel for every node on a CPU with ``features``.
 
     Args:
-        optimize: ``speed`` takes the kernel with the fewest predicted instructions, ``size`` the portable
-            one, whose code is smallest; ``balanced`` the faster one of an operator where that pays. Both weigh compact
-            kernels by what they save in all layers, and by their own code.
+        optimize: ``size`` takes the portable kernel, whose code is smallest; ``balanced`` and ``speed`` the faster one
+            of an operator where that pays, ``speed`` almost always. ``size`` and ``balanced`` weigh compact kernels by
+            what they save in all layers, and by their own code.
         sparse: whether compact kernels may be taken at all.
     """
-    if optimize == "speed":
-        return _chosen(graph, features, sparse)
     portable = _chosen(graph, frozenset(), sparse=False)
-    start = portable if optimize == "size" else _balanced(graph, portable, _chosen(graph, features, sparse))
+    start = portable if optimize == "size" else _paying(graph, portable, _chosen(graph, features, sparse), optimize)
+    if optimize == "speed":
+        return start
     return _weighed(graph, features, start, optimize) if sparse else start
 
 
-def _balanced(graph: Graph, portable: Selection, fast: Selection) -> Selection:
+def _paying(graph: Graph, portable: Selection, fast: Selection, optimize: Optimize) -> Selection:
     """The fast kernels of the operators for which they save :data:`WORTH` of all instructions, else the portable."""
     gains: dict[str, float] = {}
     total = 0.0
@@ -98,7 +98,7 @@ def _balanced(graph: Graph, portable: Selection, fast: Selection) -> Selection:
             saved = plain.instructions(node, graph) - quick.instructions(node, graph)
             gains[node.op] = gains.get(node.op, 0.0) + saved
     return tuple(
-        quick if gains.get(node.op, 0.0) >= WORTH * total else plain
+        quick if gains.get(node.op, 0.0) >= WORTH[optimize] * total else plain
         for node, quick, plain in zip(graph.nodes, fast, portable, strict=True)
     )
 

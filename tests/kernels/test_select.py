@@ -39,3 +39,13 @@ def test_a_ram_budget_gives_up_scratch_memory(optimize: str, tmp_path: Path, mon
         assert report.ram is not None
         arenas.append(report.ram["arena"])
     assert arenas[1] <= 300 < arenas[0]
+
+
+def test_speed_leaves_out_kernels_that_save_next_to_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their code would cost flash for less than a thousandth of the instructions."""
+    features = load.load("cortex-m4").cpu.features
+    (quick,) = kernels.select(CASE, features, "speed")
+    (plain,) = kernels.select(CASE, features, "size")
+    assert quick != plain
+    monkeypatch.setitem(kernels.WORTH, "speed", 1e9)
+    assert kernels.select(CASE, features, "speed") == (plain,)
