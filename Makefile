@@ -3,7 +3,8 @@
 # make check    style, types, layers, documentation
 # make docs     writes the generated pages of docs/
 # make bench    build times by stage
-# make bench-compress  what each compression step costs and buys on Fashion-MNIST; hours, and goes on where it stopped
+# make bench-compress  what each compression step costs and buys on images and spoken words; hours, and goes on where it stopped
+# make bench-models MLPerf Tiny's four models through every technique and precision
 # make bench-sparse what zeros and narrow weights buy, layer by layer and for whole networks
 # make wheel    dist/edgebuild-*.whl and .tar.gz
 # make clean    removes build/ and dist/; the installed packages in .venv stay
@@ -29,7 +30,7 @@ EXAMPLE_PACKAGES := espeak-ng
 TARGET_PACKAGES := $(if $(filter rpi%,$(TARGET)),$(LINUX_PACKAGES))$(if $(filter android%,$(TARGET)),$(ANDROID_PACKAGES))
 DEMO := build/fashion-mnist
 
-.PHONY: help demo test test-packages test-fast test-slow check docs bench bench-compress bench-sparse wheel clean install packages
+.PHONY: help demo test test-packages test-fast test-slow check docs bench bench-compress bench-models bench-sparse wheel clean install packages
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -73,8 +74,12 @@ bench: install
 	$(BIN)/python benchmarks/build_time.py
 
 bench-compress: install
-	$(BIN)/python benchmarks/compression.py
-	$(BIN)/python benchmarks/students.py
+	$(BIN)/python benchmarks/compression.py --write
+	$(BIN)/python benchmarks/students.py --write
+	$(BIN)/python benchmarks/keywords.py --write
+
+bench-models: install
+	PYTHONPATH=. $(BIN)/python benchmarks/every_technique.py
 
 bench-sparse: install
 	PYTHONPATH=. $(BIN)/python benchmarks/sparse.py

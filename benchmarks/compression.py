@@ -210,9 +210,22 @@ def on_device(row, seed):
     """Flash and instructions of an int8 model as generated C on TARGET, from its file or measured."""
     path = OUT / f"{file_name(row)}-{seed}.{TARGET}.json"
     if not path.exists():
-        model = OUT / f"{file_name(row)}-{seed}.tflite"
         work = OUT / f"{TARGET}-{os.getpid()}"
-        command = [sys.executable, "-m", "edgebuild", "--model", model, "--target", TARGET, "--output", work, "--json"]
+        work.mkdir()
+        model = work / "net.tflite"
+        shutil.copy(OUT / f"{file_name(row)}-{seed}.tflite", model)
+        command = [
+            sys.executable,
+            "-m",
+            "edgebuild",
+            "--model",
+            model,
+            "--target",
+            TARGET,
+            "--output",
+            work / "out",
+            "--json",
+        ]
         done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=1800, cwd=OUT)
         report = json.loads(done.stdout)
         assert report["emulation"]["mismatched_bytes"] == 0
@@ -263,6 +276,7 @@ def main():
     parser.add_argument("--rows", nargs="+", help="names, or the beginnings of names")
     parser.add_argument("--extra", action="store_true", help="lines for comparison as well")
     parser.add_argument("--base-epochs", type=int, default=12)
+    parser.add_argument("--measured", action="store_true", help="only what has been measured before")
     parser.add_argument("--write", action="store_true", help="put the table of what is measured into the page")
     options = parser.parse_args()
     OUT.mkdir(parents=True, exist_ok=True)
@@ -271,7 +285,9 @@ def main():
     results = {row: [] for row in rows}
     for seed in options.seeds:
         for row in rows:
-            results[row].append(measure(row, seed, options.base_epochs))
+            if not options.measured or (OUT / f"{file_name(row)}-{seed}.json").exists():
+                results[row].append(measure(row, seed, options.base_epochs))
+    results = {row: found for row, found in results.items() if found}
     text = table(results)
     print(text)
     if options.write:

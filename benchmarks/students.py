@@ -122,11 +122,17 @@ def main():
     parser.add_argument("--rows", nargs="+", help="names, or the beginnings of names")
     parser.add_argument("--base-epochs", type=int, default=12)
     parser.add_argument("--teacher-epochs", type=int, default=12)
+    parser.add_argument("--measured", action="store_true", help="only what has been measured before")
     parser.add_argument("--write", action="store_true", help="put the table of what is measured into the page")
     options = parser.parse_args()
     OUT.mkdir(parents=True, exist_ok=True)
     rows = [row for row in (*ROWS, AUTO) if any(row.startswith(wanted) for wanted in options.rows or [row])]
-    results = {row: [measure(row, seed, options) for seed in options.seeds] for row in rows}
+    results = {row: [] for row in rows}
+    for seed in options.seeds:
+        for row in rows:
+            if not options.measured or (OUT / f"{file_name(row)}-{seed}.json").exists():
+                results[row].append(measure(row, seed, options))
+    results = {row: found for row, found in results.items() if found}
     text = table(results)
     print(text)
     if options.write:

@@ -84,8 +84,10 @@ def _making(number: int, given: Given, model: loaders.Loaded, job: Job) -> Calla
 def _read(folder: Path, job: Job) -> loaders.Loaded:
     """The model that a step left: its layers and weights as they were."""
     import tf_keras
+    from tf_keras.src.saving import serialization_lib
 
-    model = tf_keras.models.model_from_json((folder / "model.json").read_text())
+    with serialization_lib.SafeModeScope(not job.allow_unsafe_model):  # as the model's own file was read
+        model = tf_keras.models.model_from_json((folder / "model.json").read_text())
     with np.load(folder / "weights.npz", allow_pickle=False) as kept:
         model.set_weights([kept[name] for name in kept.files])
     return loaders.of_tf_keras(model, job.model)
