@@ -2,7 +2,8 @@
 # make test     installs what is missing, then checks and tests everything
 # make check    style, types, layers, documentation
 # make docs     writes the generated pages of docs/
-# make bench    build times by stage
+# make bench    build times by stage; MLPerf Tiny's models on every core, beside TFLM with CMSIS-NN
+# make bench-check  fails where a figure of those models is more than 1 % worse than benchmarks/figures.json
 # make bench-compress  what each compression step costs and buys on images and spoken words; hours, and goes on where it stopped
 # make bench-models MLPerf Tiny's four models through every technique and precision
 # make bench-sparse what zeros and narrow weights buy, layer by layer and for whole networks
@@ -30,7 +31,7 @@ EXAMPLE_PACKAGES := espeak-ng
 TARGET_PACKAGES := $(if $(filter rpi%,$(TARGET)),$(LINUX_PACKAGES))$(if $(filter android%,$(TARGET)),$(ANDROID_PACKAGES))
 DEMO := build/fashion-mnist
 
-.PHONY: help demo test test-packages test-fast test-slow check docs bench bench-compress bench-models bench-sparse wheel clean install packages
+.PHONY: help demo test test-packages test-fast test-slow check docs bench bench-check bench-compress bench-models bench-sparse wheel clean install packages
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -72,6 +73,10 @@ docs: install
 
 bench: install
 	$(BIN)/python benchmarks/build_time.py
+	PYTHONPATH=. $(BIN)/python benchmarks/models.py
+
+bench-check: install
+	PYTHONPATH=. $(BIN)/python benchmarks/models.py --check
 
 bench-compress: install
 	$(BIN)/python benchmarks/compression.py --write
@@ -83,6 +88,7 @@ bench-models: install
 
 bench-sparse: install
 	PYTHONPATH=. $(BIN)/python benchmarks/sparse.py
+	$(BIN)/python benchmarks/sparse_networks.py
 
 wheel: install
 	$(BIN)/python -m build --no-isolation --outdir dist .
