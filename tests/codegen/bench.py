@@ -234,6 +234,31 @@ SECTIONS {{
 """
 
 
+CLANG = ("clang-14", "-O2")
+"""Instead of flags: the model and its harness are compiled by clang and linked by gcc."""
+
+
+def clang(cpu: Sequence[str]) -> list[str]:
+    """The command that compiles ``core.c`` with clang and newlib's headers."""
+    multi = subprocess.run(
+        ["arm-none-eabi-gcc", *cpu, "-print-sysroot"], check=True, capture_output=True, text=True, timeout=60
+    ).stdout.strip()
+    headers = Path(multi) / "include" if multi else Path("/usr/lib/arm-none-eabi/include")
+    include = headers / "newlib" if (headers / "newlib").is_dir() else headers
+    return [
+        *CLANG,
+        "--target=arm-none-eabi",
+        *cpu,
+        "-std=c11",
+        "-isystem",
+        str(include),
+        "-c",
+        "core.c",
+        "-o",
+        "core.o",
+    ]
+
+
 def run_on_core(entries: Sequence[Entry], folder: Path, profile, flags: Sequence[str] = ("-O2",)) -> list[np.ndarray]:
     """Outputs of every entry from the emulated core of ``profile``; guard words round an arena of exactly its size."""
     sources = []
@@ -266,9 +291,21 @@ def run_on_core(entries: Sequence[Entry], folder: Path, profile, flags: Sequence
     boot, code, ram = origins["HARNESS"], origins["FLASH"], origins["RAM"]
     (folder / "core.ld").write_text(SCRIPT.format(boot=boot, code=code, ram=ram))
     (folder / "in.bin").write_bytes(inputs)
+    link = [
+        "arm-none-eabi-gcc",
+        *WARNINGS,
+        *profile.cpu.flags,
+        "-nostartfiles",
+        "-T",
+        "core.ld",
+        "-o",
+        "core.elf",
+        "boot.S",
+    ]
+    if flags == CLANG:
+        subprocess.run(clang(profile.cpu.flags), check=True, timeout=600, cwd=folder)
     subprocess.run(
-        ["arm-none-eabi-gcc", *WARNINGS, *profile.cpu.flags, *flags, "-nostartfiles", "-T", "core.ld", "-o", "core.elf"]
-        + ["boot.S", "core.c", "-lm"],
+        [*link, *(["core.o"] if flags == CLANG else [*flags, "core.c"]), "-lm"],
         check=True,
         timeout=600,
         cwd=folder,
