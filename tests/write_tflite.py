@@ -29,6 +29,7 @@ _TABLES = {
     "SHAPE": "ShapeOptions",
     "STRIDED_SLICE": "StridedSliceOptions",
     "PACK": "PackOptions",
+    "LEAKY_RELU": "LeakyReluOptions",
 }
 
 

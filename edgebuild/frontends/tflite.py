@@ -19,7 +19,17 @@ from edgebuild.ir.graph import ABSENT, Graph, Node, Tensor
 from edgebuild.ir.types import DType, Quantization
 from edgebuild.ops import by_tflite
 
-DAMAGED = (struct.error, IndexError, ValueError, TypeError, KeyError, UnicodeDecodeError, OverflowError, MemoryError)
+DAMAGED = (
+    struct.error,
+    AttributeError,  # of a table that is not there
+    IndexError,
+    ValueError,
+    TypeError,
+    KeyError,
+    UnicodeDecodeError,
+    OverflowError,
+    MemoryError,
+)
 """What reading offsets that point nowhere raises."""
 
 

@@ -147,7 +147,7 @@ def windows(
     return np.asarray(view[..., :: dilation[0], :: dilation[1]].transpose(0, 1, 3, 4, 2))
 
 
-# ---- gemmlowp fixed point: exp and logistic ------------------------------------------------------
+# ---- gemmlowp fixed point: exp, logistic and tanh ------------------------------------------------------
 
 
 def exp_on_negative_values(a: np.ndarray, integer_bits: int) -> np.ndarray:
@@ -197,20 +197,28 @@ def _exp_on_interval_between_negative_one_quarter_and_0(a: np.ndarray) -> np.nda
     return constant_term + doubling_high_multiply(np.full_like(x, constant_term), x + rest)
 
 
-def one_over_one_plus(a: np.ndarray) -> np.ndarray:
-    """gemmlowp's ``one_over_one_plus_x_for_x_in_0_1``: Q0.31 in and out, three Newton-Raphson steps."""
+def _two_over_one_plus(a: np.ndarray) -> np.ndarray:
+    """2 / (1 + a) for a from 0 to 1: Q0.31 in, Q2.29 out, three Newton-Raphson steps."""
     a = np.asarray(a, np.int64)
     # RoundingHalfSum(a, 1): the sum is non-negative here.
     half_denominator = (a + INT32_MAX + 1) // 2
-    constant_48_17, constant_neg_32_17, one_q2 = 1515870810, -1010580540, 1 << 29
+    constant_48_17, constant_neg_32_17 = 1515870810, -1010580540
     x = constant_48_17 + doubling_high_multiply(half_denominator, constant_neg_32_17)
     for _ in range(3):
         half_denominator_times_x = doubling_high_multiply(half_denominator, x)
-        one_minus = one_q2 - half_denominator_times_x
+        one_minus = _ONE_Q2 - half_denominator_times_x
         # Q2 * Q2 is Q4; rescaling back to Q2 is a saturating shift by 2.
         step = doubling_high_multiply(x, one_minus)
         x = x + np.clip(step << 2, INT32_MIN, INT32_MAX)
-    return np.clip(x << 1, INT32_MIN, INT32_MAX)
+    return x
+
+
+_ONE_Q2 = 1 << 29
+
+
+def one_over_one_plus(a: np.ndarray) -> np.ndarray:
+    """gemmlowp's ``one_over_one_plus_x_for_x_in_0_1``: Q0.31 in and out."""
+    return np.clip(_two_over_one_plus(a) << 1, INT32_MIN, INT32_MAX)
 
 
 def logistic(a: np.ndarray, integer_bits: int) -> np.ndarray:
@@ -219,3 +227,12 @@ def logistic(a: np.ndarray, integer_bits: int) -> np.ndarray:
     positive = one_over_one_plus(exp_on_negative_values(-np.abs(a), integer_bits))
     result = np.where(a > 0, positive, INT32_MAX - positive)
     return np.where(a == 0, 1 << 30, result)
+
+
+def tanh(a: np.ndarray, integer_bits: int) -> np.ndarray:
+    """gemmlowp's ``tanh``: Q(integer_bits) in, Q0.31 out."""
+    a = np.asarray(a, np.int64)
+    # doubling is a reinterpretation with one more integer bit
+    exponential = exp_on_negative_values(-np.abs(a), integer_bits + 1)
+    size = np.clip((_two_over_one_plus(exponential) - _ONE_Q2) << 2, INT32_MIN, INT32_MAX)
+    return np.where(a == 0, 0, np.where(a < 0, -size, size))

@@ -10,10 +10,12 @@ from dataclasses import dataclass, replace
 
 from edgebuild.ir.graph import Graph, Node
 from edgebuild.ops import find
+from edgebuild.ops._lookup import Lookup
 from edgebuild.ops._window import EXPLICIT, Window
 
 WINDOWS = ("conv_2d", "depthwise_conv_2d", "average_pool_2d", "max_pool_2d")
-ELEMENT_WISE = ("add", "mul", "relu", "relu6", "logistic", "quantize")
+ELEMENT_WISE = ("add", "mul", "quantize")
+"""Besides every operator that is a table."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ def divisible(node: Node, graph: Graph) -> bool:
         return True
     operands = [graph.tensors[i] for i in node.inputs]
     same = all(not t.constant and t.shape == graph.output(node).shape and t.dtype.bytes == 1 for t in operands)
-    return node.op in ELEMENT_WISE and same
+    return same and (node.op in ELEMENT_WISE or isinstance(find(node.op), Lookup))
 
 
 def sums(node: Node, graph: Graph) -> bool:

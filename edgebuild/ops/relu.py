@@ -10,7 +10,10 @@ from edgebuild.ops._lookup import Lookup
 
 
 class Relu(Lookup):
-    """Reference kernel's ``ReluQuantized``; the ratio of scales is a float32 division there."""
+    """Reference kernel's ``ReluQuantized``.
+
+    TFLite Micro divides the scales in double, LiteRT in float32; TFLite Micro decides.
+    """
 
     tflite = "RELU"
     versions = range(1, 3)
@@ -19,7 +22,6 @@ class Relu(Lookup):
 
     def function(self, node: Node, graph: Graph, values: np.ndarray) -> np.ndarray:
         source, result = graph.tensor(node, 0), graph.output(node)
-        ratio = float(np.float32(source.scale) / np.float32(result.scale))
-        multiplier, shift = arithmetic.quantize_multiplier(ratio)
+        multiplier, shift = arithmetic.quantize_multiplier(source.scale / result.scale)
         scaled = arithmetic.requantize(values - source.zero_point, multiplier, shift) + result.zero_point
         return np.maximum(scaled, max(-128, result.zero_point))
