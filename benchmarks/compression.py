@@ -97,7 +97,12 @@ def network():
 
 def base(seed, epochs):
     """The trained float model of a seed."""
-    path = OUT / f"base-{seed}.keras"
+    return trained("base", seed, epochs, network)
+
+
+def trained(name, seed, epochs, build):
+    """The file of the model that ``build`` makes, trained with shifted and mirrored images, once for each seed."""
+    path = OUT / f"{name}-{seed}.keras"
     if path.exists():
         return path
     import data
@@ -115,12 +120,12 @@ def base(seed, epochs):
         return tf.image.random_crop(image, (28, 28, 1)), label
 
     batches = tf.data.Dataset.from_tensor_slices((x, y)).shuffle(60_000, seed).map(shifted).batch(128).prefetch(2)
-    model = network()
+    model = build()
     rate = tf_keras.optimizers.schedules.CosineDecay(4e-3, epochs * len(batches))
     model.compile(tf_keras.optimizers.Adam(rate), "sparse_categorical_crossentropy", metrics=["accuracy"])
     model.fit(batches, epochs=epochs, verbose=2)
     accuracy = float(np.mean(model.predict(data.evaluation()[0], verbose=0).argmax(1) == data.evaluation()[1]))
-    print(f"base {seed}: {model.count_params():,} parameters, {accuracy:.2%}", flush=True)
+    print(f"{name} {seed}: {model.count_params():,} parameters, {accuracy:.2%}", flush=True)
     model.save(path)
     return path
 

@@ -14,7 +14,7 @@ import sys
 import time
 
 import compression
-from compression import DATA, OUT, TARGET, TUNED, file_name, size, table, write
+from compression import DATA, OUT, TARGET, TUNED, file_name, size, table, trained, write
 
 EPOCHS = {"epochs": 10, "batch_size": 128, "learning_rate": 0.004}
 STUDENT = {"width": 0.5, **EPOCHS}
@@ -35,34 +35,14 @@ SETTINGS = "{ auto = { epochs = 2, batch_size = 128, learning_rate = 0.003, tria
 
 
 def teacher(seed, epochs):
-    """ResNet-8 (78,000 parameters, 9.3 million multiplications), trained with shifted and mirrored images."""
-    path = OUT / f"teacher-{seed}.keras"
-    if path.exists():
-        return path
-    import data
-    import numpy as np
-    import tensorflow as tf
-    import tf_keras
+    """ResNet-8 (78,000 parameters, 9.3 million multiplications)."""
 
-    from edgebuild import models
+    def build():
+        from edgebuild import models
 
-    tf.config.threading.set_intra_op_parallelism_threads(2)
-    tf_keras.utils.set_random_seed(seed)
-    x, y = data.training()
+        return models.keras_model(models.describe("resnet_8", (28, 28, 1), (10,), 1.0), softmax=True)
 
-    def shifted(image, label):
-        image = tf.image.random_flip_left_right(tf.pad(image, ((1, 1), (1, 1), (0, 0))))
-        return tf.image.random_crop(image, (28, 28, 1)), label
-
-    batches = tf.data.Dataset.from_tensor_slices((x, y)).shuffle(60_000, seed).map(shifted).batch(128).prefetch(2)
-    model = models.keras_model(models.describe("resnet_8", (28, 28, 1), (10,), 1.0), softmax=True)
-    rate = tf_keras.optimizers.schedules.CosineDecay(4e-3, epochs * len(batches))
-    model.compile(tf_keras.optimizers.Adam(rate), "sparse_categorical_crossentropy", metrics=["accuracy"])
-    model.fit(batches, epochs=epochs, verbose=2)
-    accuracy = float(np.mean(model.predict(data.evaluation()[0], verbose=0).argmax(1) == data.evaluation()[1]))
-    print(f"teacher {seed}: {model.count_params():,} parameters, {accuracy:.2%}", flush=True)
-    model.save(path)
-    return path
+    return trained("teacher", seed, epochs, build)
 
 
 def measure(row, seed, options):

@@ -65,7 +65,7 @@ def find(name: str) -> Emulator:
     return registry.find(__name__, name, Emulator)()  # type: ignore[type-abstract]
 
 
-from edgebuild.emulators._guest import KERNEL, WORK, Booted, Entry, boot  # noqa: E402
+from edgebuild.emulators._guest import JOB, KERNEL, Booted, Entry, boot  # noqa: E402
 from edgebuild.emulators._run import run  # noqa: E402
 
-__all__ = ["KERNEL", "WORK", "Booted", "Emulator", "Entry", "Plugin", "boot", "find", "names", "run"]
+__all__ = ["JOB", "KERNEL", "Booted", "Emulator", "Entry", "Plugin", "boot", "find", "names", "run"]

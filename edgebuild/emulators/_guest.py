@@ -19,7 +19,7 @@ from edgebuild.target.profile import Profile
 KERNEL = ("linux", cache.key("arm64"))
 """Stage and name under which the cache keeps the kernel, as ``root/boot/vmlinuz-VERSION``."""
 
-WORK = "work"
+JOB = "job"
 """The folder in which the command runs; what it leaves in ``out/`` comes back."""
 
 _SYSTEM = "system.cpio"
@@ -163,7 +163,7 @@ def cpio(tree: Tree) -> Iterator[bytes]:
         yield content
         yield b"\0" * (-len(content) % 4)
 
-    for name in sorted({*folders, "dev", WORK}):
+    for name in sorted({*folders, "dev", JOB}):
         yield from entry(name, 0o040755)
     yield from entry("dev/console", 0o020600, device=(5, 1))
     for name, file in sorted(tree.items()):

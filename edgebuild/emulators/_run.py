@@ -10,7 +10,7 @@ from edgebuild import exchange, process
 from edgebuild.artifacts import Image, Run, Vectors
 from edgebuild.emulators import Emulator, Plugin, find
 from edgebuild.emulators._count import Counts, count_instructions
-from edgebuild.emulators._guest import WORK, Entry, boot
+from edgebuild.emulators._guest import JOB, Entry, boot
 from edgebuild.emulators._outcome import judge, too_slow
 from edgebuild.target.profile import Profile
 
@@ -98,7 +98,7 @@ def _once(
 def _in_a_system(profile: Profile, image: Image, folder: Path, timeout: float) -> process.Completed:
     """Run ``image`` in a Linux system of its own, and lay what it wrote into ``folder``."""
     program = Entry(image.elf.read_bytes(), executable=True)
-    tree = {f"{WORK}/program": program, f"{WORK}/{_FILES[0]}": Entry((folder / _FILES[0]).read_bytes())}
+    tree = {f"{JOB}/program": program, f"{JOB}/{_FILES[0]}": Entry((folder / _FILES[0]).read_bytes())}
     booted = boot(profile, tree, ("./program", _FILES[0], *(f"out/{name}" for name in _FILES[1:])), folder, timeout)
     for name in _FILES[1:]:
         (folder / name).write_bytes(booted.files.get(name, b""))

@@ -12,6 +12,9 @@ from typing import ClassVar, Literal
 
 from edgebuild import ops, registry
 from edgebuild.ir.graph import Graph, Node
+from edgebuild.kernels import _weigh
+from edgebuild.kernels._int4 import narrow
+from edgebuild.kernels._parts import Part, divisible, part, sums
 from edgebuild.ops import Kernel
 
 
@@ -145,11 +148,6 @@ def choose(node: Node, graph: Graph, features: frozenset[str], sparse: bool = Tr
     if not found:
         raise LookupError(node.op)
     return min(found, key=lambda kernel: kernel.instructions(node, graph))
-
-
-from edgebuild.kernels import _weigh  # noqa: E402
-from edgebuild.kernels._int4 import narrow  # noqa: E402
-from edgebuild.kernels._parts import Part, divisible, part, sums  # noqa: E402
 
 
 def for_part(rows: Part, preferred: Kernel | None) -> Kernel:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
 import numpy as np
 
+from edgebuild.ir import arithmetic
 from edgebuild.ir.graph import Graph, Node
 from edgebuild.ops import Call, Case, Kernel, Operator, Portable, Rows, Rule, TensorType, _cases, _rules
 
@@ -59,3 +61,17 @@ class Lookup(Operator):
             yield Case(
                 f"scale {scale_in:g} to {scale_out:g}", _cases.graph(self.name, (source,), output, {}, self.versions[0])
             )
+
+
+def fixed_point(scale: float, centred: np.ndarray, integer_bits: int) -> tuple[np.ndarray, int]:
+    """Quantized values in gemmlowp's fixed point, as the reference kernels of LOGISTIC and TANH prepare them.
+
+    Args:
+        centred: values without their zero point.
+
+    Returns:
+        ``Q(integer_bits)`` numbers, and the radius (``CalculateInputRadius``) from which on they saturate.
+    """
+    multiplier, shift = arithmetic.quantize_multiplier(scale * 2 ** (31 - integer_bits))
+    radius = math.floor(((1 << integer_bits) - 1) * 2 ** (31 - integer_bits) / 2**shift)
+    return arithmetic.requantize(np.clip(centred, -radius, radius), multiplier, shift), radius

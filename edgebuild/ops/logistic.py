@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from edgebuild.ir import arithmetic
 from edgebuild.ir.graph import Graph, Node
 from edgebuild.ops import _rules
-from edgebuild.ops._lookup import Lookup
+from edgebuild.ops._lookup import Lookup, fixed_point
 
 INTEGER_BITS = 4
 
@@ -34,10 +32,8 @@ class Logistic(Lookup):
 
     def function(self, node: Node, graph: Graph, values: np.ndarray) -> np.ndarray:
         source = graph.tensor(node, 0)
-        multiplier, shift = arithmetic.quantize_multiplier(source.scale * 2 ** (31 - INTEGER_BITS))
-        radius = math.floor(((1 << INTEGER_BITS) - 1) * 2 ** (31 - INTEGER_BITS) / 2**shift)
         centred = values - source.zero_point
-        scaled = arithmetic.requantize(np.clip(centred, -radius, radius), multiplier, shift)
+        scaled, radius = fixed_point(source.scale, centred, INTEGER_BITS)
         rounded = arithmetic.rounding_divide_by_power_of_two(arithmetic.logistic(scaled, INTEGER_BITS), 31 - 8)
         inside = np.where(centred >= radius, 127, rounded - 128)
         return np.where(centred <= -radius, -128, inside)

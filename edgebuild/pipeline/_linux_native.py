@@ -191,7 +191,7 @@ def run_there(
     system = {f"{home}/{file.path}": Entry(file.content, file.executable) for file in files(made)}
     system[f"{home}/{made.board.interface.name}.tflite"] = Entry(content)
     system |= system_libraries()
-    system[f"{emulators.WORK}/inputs.bin"] = Entry(inputs.tobytes())
+    system[f"{emulators.JOB}/inputs.bin"] = Entry(inputs.tobytes())
     command = (f"/{home}/bin/{made.board.command}", "inputs.bin", "out/outputs.bin")
     booted = emulators.boot(profile, system, command, folder / "system", seconds)
     said = booted.files.get("stderr", b"").decode(errors="replace")

@@ -118,10 +118,7 @@ def _tried(request: Request, recipe: Recipe, folder: Path, stages: Stages) -> Tr
         request.config, training=training, evaluation=held_out, evaluation_samples=10**6, vectors=1, gates=Gates()
     )
     trial = dataclasses.replace(request, config=config)
-    profile = dataclasses.replace(request.profile, files=())
-    key = cache.key(
-        trial.model_key, profile, request.config.budget, request.config.gates, config.optimize, config.compact_weights
-    )
+    key = cache.key(trial.key, request.config.gates)
 
     def work(place: Path) -> None:
         try:

@@ -103,6 +103,7 @@ def check(config: Config, target: str, listener: Listener | None = None) -> Repo
     """
     request = Request.of(config, target)
     _insist_on_engine(request)
+    _insist_on_input(request)
     stages = Stages(request.profile.name, listener or Silent(), use_cache=True)
     request = _resolved(request, stages)
     if request.profile.family == "linux" and request.profile.engine == "litert":

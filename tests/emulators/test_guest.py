@@ -61,7 +61,7 @@ def test_the_archive_is_the_same_each_time() -> None:
     assert names == [
         ("b", "0o40755", 0),
         ("dev", "0o40755", 0),
-        ("work", "0o40755", 0),
+        ("job", "0o40755", 0),
         ("dev/console", "0o20600", 0),
         ("a", "0o120777", 3),
         ("b/c", "0o100755", 5),

@@ -215,9 +215,9 @@ def test_a_user_installs_the_package(tmp_path: Path) -> None:
         **{f"var/lib/dpkg/{name}/.keep": Entry() for name in ("info", "updates", "triggers", "parts")},
         "bin/sh": Entry(link="dash"),
         **{f"usr/bin/{name}": Entry(b"#!/bin/sh\n", executable=True) for name in ("diff", "start-stop-daemon")},
-        f"work/{package.name}": Entry(package.read_bytes()),
-        "work/inputs.bin": Entry(inputs.tobytes()),
-        "work/steps.sh": Entry(
+        f"job/{package.name}": Entry(package.read_bytes()),
+        "job/inputs.bin": Entry(inputs.tobytes()),
+        "job/steps.sh": Entry(
             f"set -e\ndpkg --install {package.name}\n"
             "keyword-spotting --self-test\nkeyword-spotting --describe\n"
             "service=/usr/lib/systemd/system/keyword-spotting@.service\n"
@@ -271,11 +271,11 @@ def test_a_consumer_compiles_against_the_library(tmp_path: Path) -> None:
     (tmp_path / "main.c").write_text(
         '#include "keyword_spotting.h"\nint main(void)\n{\n    static float samples[KEYWORD_SPOTTING_INPUT_ELEMENTS];\n'
         "    static float scores[KEYWORD_SPOTTING_OUTPUT_ELEMENTS];\n"
-        '    keyword_spotting_model *model = keyword_spotting_load("/work/keyword_spotting.tflite");\n'
+        '    keyword_spotting_model *model = keyword_spotting_load("/job/keyword_spotting.tflite");\n'
         "    const void *const inputs[] = {samples};\n    void *const outputs[] = {scores};\n"
         "    if (model == 0 || keyword_spotting_invoke(model, inputs, outputs) != 0) {\n        return 1;\n    }\n"
         "    keyword_spotting_free(model);\n"
-        '    return keyword_spotting_load("/work/none") != 0 || keyword_spotting_error()[0] == 0;\n}\n'
+        '    return keyword_spotting_load("/job/none") != 0 || keyword_spotting_error()[0] == 0;\n}\n'
     )
     subprocess.run(
         [
@@ -286,13 +286,13 @@ def test_a_consumer_compiles_against_the_library(tmp_path: Path) -> None:
             f"-I{home}/include",
             f"{home}/lib/libkeyword_spotting.a",
         ]
-        + [f"-L{home}/lib", "-lLiteRt", "-Wl,-rpath,/work", "-Wl,--allow-shlib-undefined", "-o", "main"],
+        + [f"-L{home}/lib", "-lLiteRt", "-Wl,-rpath,/job", "-Wl,--allow-shlib-undefined", "-o", "main"],
         cwd=tmp_path,
         check=True,
     )
     files = ("main", home / "lib/libLiteRt.so", home / "keyword_spotting.tflite")
     tree = _linux_native.system_libraries()
-    tree |= {f"work/{Path(f).name}": Entry((tmp_path / f).read_bytes(), executable=True) for f in files}
+    tree |= {f"job/{Path(f).name}": Entry((tmp_path / f).read_bytes(), executable=True) for f in files}
     booted = emulators.boot(load("rpi3"), tree, ("./main",), tmp_path / "system", 120)
     assert booted.status == 0, booted.files
 

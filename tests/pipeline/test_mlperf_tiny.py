@@ -65,31 +65,43 @@ def test_the_reported_sizes_are_those_of_binutils(tmp_path: Path, session_cache:
     assert (text, data, bss) == (report.flash["weights"], 0, 0)
 
 
-@pytest.mark.tensorflow
-def test_the_same_models_from_keras(tmp_path: Path) -> None:
-    """From ``.h5``: converted in the worker, then proven on every core."""
+SHAPES = {
+    "keyword_spotting": (50, 10, 1),
+    "visual_wake_words": (96, 96, 3),
+    "image_classification": (32, 32, 3),
+    "anomaly_detection": (5, 128, 1),
+}
+
+
+@pytest.fixture(scope="module")
+def calibration(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with samples for each model's conversion, which all cores share."""
     import numpy as np
 
+    folder = tmp_path_factory.mktemp("calibration")
+    for name, shape in SHAPES.items():
+        x = np.random.default_rng(3).normal(0, 1, (20, *shape)).astype(np.float32)
+        np.savez(folder / f"{name}.npz", x=x)
+    return folder
+
+
+@pytest.mark.tensorflow
+@pytest.mark.parametrize("core", CORES)
+@pytest.mark.parametrize("softmax", [True, False], ids=["softmax", "logits"])
+def test_the_same_models_from_keras(core: str, softmax: bool, calibration: Path, tmp_path: Path) -> None:
+    """From ``.h5``: converted in the worker, then proven on every core."""
     from edgebuild import loaders
 
-    shapes = {
-        "keyword_spotting": (49, 10, 1),
-        "visual_wake_words": (96, 96, 3),
-        "image_classification": (32, 32, 3),
-        "anomaly_detection": (5, 128, 1),
-    }
     for name in zoo.NAMES:
+        if not softmax and name == "anomaly_detection":
+            continue  # it has none
         assert loaders.recognise(zoo.h5(name)) == "keras_h5"
-        data = tmp_path / f"{name}.npz"
-        shape = shapes[name] if name != "keyword_spotting" else (50, 10, 1)
-        np.savez(data, x=np.random.default_rng(3).normal(0, 1, (20, *shape)).astype(np.float32))
-        for core in CORES:
-            build = settings(
-                zoo.h5(name), tmp_path / name, core, data__calibration=str(data), packages=["c_array", "c_library"]
-            )
-            report = pipeline.build(build, core)
-            assert report.emulation is not None
-            assert (report.emulation["oracle"], report.emulation["mismatched_bytes"]) == ("tflm", 0), (name, core)
+        given = {"data__calibration": str(calibration / f"{name}.npz"), "model__final_softmax": softmax}
+        build = settings(zoo.h5(name), tmp_path / name, core, packages=["c_array", "c_library"], **given)
+        report = pipeline.build(build, core)
+        assert report.emulation is not None
+        facts = {key: report.emulation[key] for key in ("oracle", "vectors", "mismatched_bytes")}
+        assert facts == {"oracle": "tflm", "vectors": 4, "mismatched_bytes": 0}, name
 
 
 def test_two_builds_in_two_folders_give_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

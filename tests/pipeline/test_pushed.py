@@ -36,3 +36,5 @@ def test_only_where_code_can_push(tmp_path: Path) -> None:
     build = settings(zoo.tflite("keyword_spotting"), tmp_path, "rpi-zero", model__input="pushed")
     with pytest.raises(UsageError, match="is for microcontrollers and host, and rpi-zero is linux"):
         pipeline.build(build, "rpi-zero")
+    with pytest.raises(UsageError, match="is for microcontrollers and host"):
+        pipeline.check(build, "rpi-zero")

@@ -1,7 +1,7 @@
 /* The first and only process of the emulated Linux system: runs one command, hands back its files, switches off.
 
-   /edgebuild/command holds the command's words, each ended by a zero byte; it runs in /work.  Whatever lies in
-   /work/out afterwards goes over the console, and so does how the command ended and the most memory it took.
+   /edgebuild/command holds the command's words, each ended by a zero byte; it runs in /job.  Whatever lies in
+   /job/out afterwards goes over the console, and so does how the command ended and the most memory it took.
    Lines on the console that are ours begin with "@eb ":
 
        @eb file NAME BYTES SUM        then the content as base64, a line at a time
@@ -33,7 +33,7 @@ static void mount_system(void)
     mkdir("/dev", 0755);
     mkdir("/tmp", 01777);
     mkdir("/run", 0755);
-    mkdir("/work/out", 0755);
+    mkdir("/job/out", 0755);
     mount("proc", "/proc", "proc", 0, NULL);
     mount("sysfs", "/sys", "sysfs", 0, NULL);
     mount("devtmpfs", "/dev", "devtmpfs", 0, NULL);
@@ -58,11 +58,11 @@ static char *read_command(char **words)
 
 static void run(char **words)
 {
-    const int out = open("/work/out/stdout", O_WRONLY | O_CREAT | O_TRUNC, 0644);
-    const int err = open("/work/out/stderr", O_WRONLY | O_CREAT | O_TRUNC, 0644);
+    const int out = open("/job/out/stdout", O_WRONLY | O_CREAT | O_TRUNC, 0644);
+    const int err = open("/job/out/stderr", O_WRONLY | O_CREAT | O_TRUNC, 0644);
     dup2(out, 1);
     dup2(err, 2);
-    chdir("/work");
+    chdir("/job");
     setenv("PATH", "/usr/sbin:/usr/bin:/sbin:/bin", 1);
     setenv("HOME", "/root", 1);
     execvp(words[0], words);
@@ -74,7 +74,7 @@ static void send(const char *name)
 {
     static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     char path[512];
-    snprintf(path, sizeof path, "/work/out/%s", name);
+    snprintf(path, sizeof path, "/job/out/%s", name);
     FILE *file = fopen(path, "rb");
     if (file == NULL) {
         return;
@@ -109,7 +109,7 @@ static void send(const char *name)
 static void send_all(void)
 {
     struct dirent **entries;
-    const int count = scandir("/work/out", &entries, NULL, alphasort);
+    const int count = scandir("/job/out", &entries, NULL, alphasort);
     for (int i = 0; i < count; i++) {
         if (entries[i]->d_name[0] != '.') {
             send(entries[i]->d_name);
