@@ -20,7 +20,7 @@ def unpack_deb(package: Path, folder: Path, keep: re.Pattern[str], most: int = 0
         most: stop after so many; 0 takes all.
 
     Raises:
-        ToolError: it is no Debian package, or compressed in a way that is not known here.
+        ToolError: it is no Debian package, compressed in a way that is not known here, or writes beside ``folder``.
     """
     with package.open("rb") as file:
         name, length = _data(file, package)
@@ -28,16 +28,28 @@ def unpack_deb(package: Path, folder: Path, keep: re.Pattern[str], most: int = 0
         if name.endswith(".zst"):
             raise ToolError(package.name, "is compressed with zstd, which cannot be read", "use Debian's own sources")
         with tarfile.open(fileobj=_Part(file, start, length), mode="r|*") as tar:
+            # Filters came with Python 3.11.4, and Debian 12 has 3.11.2: what they would do is done here.
+            tar.extraction_filter = lambda member, _: member
             taken = 0
             for member in tar:
                 path = member.name.removeprefix("./")
                 if not member.isdir() and keep.match(path):
-                    member.name = path
+                    _insist_inside(folder, path, package)
+                    member.name, member.mode = path, member.mode & 0o755
                     (folder / path).unlink(missing_ok=True)  # a link there would be followed
-                    tar.extract(member, folder, filter="tar")
+                    tar.extract(member, folder)
                     taken += 1
                     if taken == most:
                         return
+
+
+def _insist_inside(folder: Path, path: str, package: Path) -> None:
+    if not (folder / path).parent.resolve().is_relative_to(folder.resolve()):
+        raise ToolError(
+            package.name,
+            f"has a file that would lie outside of its folder: {path}",
+            "use Debian's own sources",
+        )
 
 
 def read_wheel(wheel: Path, path: str) -> bytes:

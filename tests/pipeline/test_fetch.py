@@ -30,6 +30,7 @@ def deb(files: dict[str, bytes], kind: str = "xz") -> bytes:
         for name, content in files.items():
             entry = tarfile.TarInfo(f"./{name}")
             entry.size = len(content)
+            entry.mode = 0o6777 if name.startswith("bin/") else 0o644
             tar.addfile(entry, io.BytesIO(content))
         link = tarfile.TarInfo("./lib/link")
         link.type, link.linkname = tarfile.SYMTYPE, "/lib/there"
@@ -183,3 +184,21 @@ def test_zstd_is_said_to_be_unknown(tmp_path: Path) -> None:
     (tmp_path / "x.deb").write_bytes(content)
     with pytest.raises(ToolError, match="compressed with zstd"):
         archive.unpack_deb(tmp_path / "x.deb", tmp_path, re.compile(""))
+
+
+@pytest.mark.parametrize("name", ["../outside", "lib/../../outside", "lib/link/outside"])
+def test_nothing_is_written_beside_the_folder(name: str, tmp_path: Path) -> None:
+    (tmp_path / "x.deb").write_bytes(deb({name: b"!"}))
+    folder = tmp_path / "in"
+    (folder / "lib").mkdir(parents=True)
+    (folder / "lib/link").symlink_to(tmp_path)
+    with pytest.raises(ToolError, match="would lie outside of its folder"):
+        archive.unpack_deb(tmp_path / "x.deb", folder, re.compile(""))
+    assert not (tmp_path / "outside").exists()
+
+
+def test_rights_are_those_of_files_of_our_own(tmp_path: Path) -> None:
+    made = deb({"bin/tool": b"x"})
+    (tmp_path / "x.deb").write_bytes(made)
+    archive.unpack_deb(tmp_path / "x.deb", tmp_path / "in", re.compile("bin/"))
+    assert (tmp_path / "in/bin/tool").stat().st_mode & 0o7777 == 0o755

@@ -235,8 +235,7 @@ def test_a_user_installs_the_package(tmp_path: Path) -> None:
 def test_a_user_installs_the_archive(tmp_path: Path) -> None:
     """install.sh below another folder, on this machine: nothing is run but what the script itself does."""
     build(KWS, "rpi-zero", tmp_path)
-    with tarfile.open(only(tmp_path / "rpi-zero", ".tar.gz")) as tar:
-        tar.extractall(tmp_path, filter="data")
+    subprocess.run(["tar", "-xzf", only(tmp_path / "rpi-zero", ".tar.gz"), "-C", tmp_path], check=True)
     home = tmp_path / "keyword-spotting-rpi-zero"
     # this machine is no Arm: QEMU's user mode stands in for the board
     (home / "bin/keyword-spotting").rename(home / "bin/program")
@@ -265,8 +264,7 @@ def test_a_user_installs_the_archive(tmp_path: Path) -> None:
 def test_a_consumer_compiles_against_the_library(tmp_path: Path) -> None:
     """The three functions, from a program of the user's own that is built as the README says."""
     build(KWS, "rpi4", tmp_path)
-    with tarfile.open(only(tmp_path / "rpi4", ".tar.gz")) as tar:
-        tar.extractall(tmp_path, filter="data")
+    subprocess.run(["tar", "-xzf", only(tmp_path / "rpi4", ".tar.gz"), "-C", tmp_path], check=True)
     home = tmp_path / "keyword-spotting-rpi4"
     (tmp_path / "main.c").write_text(
         '#include "keyword_spotting.h"\nint main(void)\n{\n    static float samples[KEYWORD_SPOTTING_INPUT_ELEMENTS];\n'
