@@ -118,7 +118,8 @@ def _tried(request: Request, recipe: Recipe, folder: Path, stages: Stages) -> Tr
         request.config, training=training, evaluation=held_out, evaluation_samples=10**6, vectors=1, gates=Gates()
     )
     trial = dataclasses.replace(request, config=config)
-    key = cache.key(trial.key, request.config.gates)
+    profile = dataclasses.replace(request.profile, files=())
+    key = cache.key(trial.model_key, trial.asked, request.config.gates, profile)
 
     def work(place: Path) -> None:
         try:

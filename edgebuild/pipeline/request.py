@@ -21,8 +21,11 @@ from edgebuild.target.profile import Profile
 REPORT = "report.json"
 
 
-_WHERE = ("model", "targets", "output", "file", "overrides", "labels", "timeout")
+_WHERE = ("targets", "output", "file", "overrides", "timeout")
 """Settings that say where things are or how long to wait: the bundle's bytes do not depend on them."""
+
+_CONTENT = ("model", "labels", "calibration", "evaluation", "training")
+"""Settings that name files: their content counts."""
 
 
 @dataclass(frozen=True)
@@ -93,18 +96,22 @@ class Request:
             config.allow_unsafe_model,
         )
 
+    @property
+    def asked(self) -> dict[str, Any]:
+        """Every setting on which the bundle depends, by field, but for the content of files."""
+        fields = (field.name for field in dataclasses.fields(self.config))
+        return {name: getattr(self.config, name) for name in fields if name not in (*_WHERE, *_CONTENT)}
+
     @functools.cached_property
     def key(self) -> str:
         """Hash of everything that the bundle depends on."""
         config = self.config
-        profile = dataclasses.replace(self.profile, files=())
-        asked = {f.name: getattr(config, f.name) for f in dataclasses.fields(config) if f.name not in _WHERE}
         return cache.key(
             self.model_key,
-            asked,
+            self.asked,
             cache.file_digest(config.labels) if config.labels else None,
             self.packages,
-            profile,
+            dataclasses.replace(self.profile, files=()),
             [shown(path) for path in self.files()],
             tools_identity(self.profile),
             os.environ.get("SOURCE_DATE_EPOCH"),

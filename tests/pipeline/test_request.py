@@ -9,7 +9,7 @@ import pytest
 
 from edgebuild import config, ops
 from edgebuild.config import Budget, Config, DataSource, Gates, Step
-from edgebuild.pipeline.request import _WHERE, Request
+from edgebuild.pipeline.request import _CONTENT, _WHERE, Request
 from tests.write_tflite import write
 
 
@@ -56,14 +56,31 @@ def test_every_setting_counts(field: str, plain: Config) -> None:
     value = changed(plain, field)
     before = Request.of(plain, "cortex-m4").key
     after = Request.of(dataclasses.replace(plain, **{field: value}), "cortex-m4").key
-    if field == "labels":
-        assert after != before  # by its content
+    if field == "model":
+        assert value == plain.model  # another one is another file: see the next test
+    elif field in _CONTENT:
+        assert after != before
     elif field in _WHERE:
         assert after == before
     else:
         assert value != getattr(plain, field), f"give {field} another value here"
         # the engine that is the default anyway changes nothing in the bundle, but asking for it is harmless
         assert after != before
+
+
+def test_content_counts_and_its_place_does_not(plain: Config, tmp_path: Path) -> None:
+    """The same data in another file is the same data."""
+    other = tmp_path / "other.npz"
+    other.write_bytes((tmp_path / "data.npz").read_bytes())
+    asked = [
+        Request.of(dataclasses.replace(plain, calibration=DataSource("npz", path)), "cortex-m4")
+        for path in (tmp_path / "data.npz", other)
+    ]
+    assert asked[0].asked == asked[1].asked
+    assert asked[0].model_key == asked[1].model_key
+    other.write_text("b\n")
+    changed_ = Request.of(dataclasses.replace(plain, calibration=DataSource("npz", other)), "cortex-m4")
+    assert changed_.model_key != asked[0].model_key
 
 
 def test_the_date_counts(plain: Config, monkeypatch: pytest.MonkeyPatch) -> None:
