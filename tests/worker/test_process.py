@@ -179,7 +179,7 @@ def test_an_interrupt_ends_the_worker(job: Callable[..., Job], tmp_path: Path) -
     asked = job(f"import os, time\nopen({str(pid_file)!r}, 'w').write(str(os.getpid()))\ntime.sleep(1000)")
 
     def interrupt(progress: Progress) -> None:
-        until(pid_file.exists)
+        until(lambda: noted(pid_file))
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -197,10 +197,15 @@ def test_the_worker_ends_when_its_parent_is_killed(job: Callable[..., Job], tmp_
         "client.read_evaluation(job.Job.from_json(pathlib.Path(sys.argv[1]).read_text()))"
     )
     parent = subprocess.Popen([sys.executable, "-c", script, str(asked_file)], cwd=ROOT)
-    until(lambda: pid_file.exists() and bool(pid_file.read_text()))
+    until(lambda: noted(pid_file))
     parent.kill()
     parent.wait()
     assert ended(int(pid_file.read_text()))
+
+
+def noted(pid_file: Path) -> bool:
+    """Whether the child has written its number; the file is there a moment earlier."""
+    return pid_file.exists() and bool(pid_file.read_text())
 
 
 def until(condition: Callable[[], bool]) -> bool:
