@@ -28,12 +28,17 @@ ORACLES = ("litert", "tflm", "numpy")
 """Who computes what the reference kernels give; LiteRT's own first, since it knows every operator."""
 
 
+REFERENCES = ("litert", "tflm")
+"""Those of them that are TFLite's own."""
+
+
 @dataclass(frozen=True, eq=False)
 class Proof:
     """What the emulated board answered.
 
     Attributes:
-        device: compared with the same runtime on this machine.
+        device: compared with the same runtime on this machine, or with TFLite's reference kernels if every byte is
+            theirs and not every byte the other's.
         reference: how far it is from the reference kernels; None where nobody here has them for this model.
         same_class: share of the evaluation samples, or else of the random vectors, with the class of the reference.
         oracle: who computed the reference.
@@ -88,6 +93,11 @@ def prove(made: Made, prepared: Model, runtime: Runtime, request: Request, stage
     host, emulated = _accuracies(prepared, interface, reference, outputs, random)
     answered = Run(outputs, None, None, (), ())
     verdict = compare.compare(interface, asked, answered)
+    theirs = reference is not None and noted["oracle"] in REFERENCES and np.array_equal(outputs, reference)
+    if verdict.mismatched_bytes and theirs:
+        # The runtime has kernels of its own for x86; on this CPU it computes what the reference kernels do.
+        asked = Vectors(inputs, reference, f"the reference kernels of {noted['oracle']}")
+        verdict = compare.compare(interface, asked, answered)
     first = random if prepared.evaluation is not None else 0
     same = None if reference is None else agreement.same_class(interface, outputs[first:], reference[first:])
     return Proof(

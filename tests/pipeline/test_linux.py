@@ -140,6 +140,13 @@ def test_python_alone_where_there_is_no_c_library(tmp_path: Path) -> None:
     assert control == "Architecture: armhf\nDepends: python3 (>= 3.11), python3 (<< 3.12), python3-numpy\n"
 
 
+def test_the_reference_kernels_bytes_where_x86_has_kernels_of_its_own(tmp_path: Path) -> None:
+    report = build("image_classification", "rpi3-32", tmp_path)
+    found = emulation(report)
+    assert (found["mismatched_bytes"], found["oracle"]) == (0, "the reference kernels of litert")
+    assert found["reference"]["mismatched_bytes"] == 0
+
+
 @pytest.mark.parametrize("name", zoo.NAMES)
 def test_generated_c_on_armv6(name: str, tmp_path: Path) -> None:
     report = build(name, "rpi-zero", tmp_path)
