@@ -15,6 +15,8 @@ def chosen(
     step: str,
     unable: str,
     spare: bool = True,
+    setting: str = "layers",
+    done: str = "",
 ) -> frozenset[str]:
     """Names of the layers to work on.
 
@@ -23,6 +25,8 @@ def chosen(
         able: whether the technique can work on a layer.
         step: the technique's name.
         unable: what is wrong with a ``{layer}`` on which it cannot, as a sentence.
+        setting: where names are given.
+        done: what is done to a layer, for messages; empty: the step's name as a participle.
 
     Raises:
         UsageError: a named layer is unknown or cannot be worked on, or nothing is left.
@@ -38,11 +42,12 @@ def chosen(
         spared = {*convolutions[:1], *fit[-1:]} if wanted is None and spare else set()
         left = [name for name in fit if name not in spared]
         if not left:
+            what = f"nothing to {step}" if setting == "layers" else f"nothing for {setting}"
             reason = "the first convolution and the classifier are spared, and " if spared else ""
             raise UsageError(
                 place,
-                f"nothing to {step}: {reason}the model has no other layer that can be {step}d",
-                f"name the layers: layers = {fit}" if fit else "remove the step",
+                f"{what}: {reason}the model has no other layer that can be {done or f'{step}d'}",
+                f"name the layers: {setting} = {fit}" if fit else "remove the step",
             )
         return frozenset(left)
     for name in wanted:

@@ -1,5 +1,7 @@
 """Layers that compute as int8 would: weights and outputs rounded to 8 bits, gradients as if they were not.
 
+Weights of chosen layers are rounded to 4 bits: 16 levels, which int8 represents exactly.
+
 Imports TensorFlow, so only functions that work on a model import it.
 """
 
@@ -40,6 +42,32 @@ def weight(values: Any, channels: tuple[int, ...] | None) -> Any:
     return straight(values, tf.round(values / scale) * scale)
 
 
+_CLIPPED = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5)
+"""Shares of a channel's range over which 16 levels may be spread: what lies outside is clipped."""
+
+
+def levels(values: Any, channels: tuple[int, ...] | None) -> Any:
+    """``values`` on 16 levels, -8 to 7 times a scale for each place along ``channels``.
+
+    The scale is the one of few with the least squared error: 16 levels over the whole range would leave most weights,
+    which are small, with two or three of them.
+    """
+    rank = len(values.shape)
+    own = {axis % rank for axis in channels or ()}
+    rest = [axis for axis in range(rank) if axis not in own]
+    whole = tf.maximum(
+        tf.reduce_max(values, rest, keepdims=True) / 7.0, tf.reduce_max(-values, rest, keepdims=True) / 8.0
+    )
+    best = least = None
+    for share in _CLIPPED:
+        scale = tf.maximum(whole * share, 1e-9)
+        rounded = tf.clip_by_value(tf.round(values / scale), -8.0, 7.0) * scale
+        error = tf.reduce_sum(tf.math.squared_difference(rounded, values), rest, keepdims=True)
+        best = rounded if best is None else tf.where(error < least, rounded, best)
+        least = error if least is None else tf.minimum(error, least)
+    return straight(values, best)
+
+
 def output(values: Any, low: Any, high: Any) -> Any:
     """``values`` as int8 represents them between ``low`` and ``high``, with zero among the 256 levels."""
     low, high = tf.minimum(low, 0.0), tf.maximum(high, 1e-6)
@@ -50,12 +78,13 @@ def output(values: Any, low: Any, high: Any) -> Any:
 
 
 class Rounded(tf_keras.layers.Wrapper):  # type: ignore[misc]
-    """A layer with its weights rounded, and its output too if it ``observes``."""
+    """A layer with its weights rounded, to 16 levels if it is ``narrow``, and its output too if it ``observes``."""
 
-    def __init__(self, layer: Any, observes: bool, per_tensor: bool) -> None:
+    def __init__(self, layer: Any, observes: bool, per_tensor: bool, narrow: bool) -> None:
         super().__init__(layer, name=layer.name)
         self.observes = observes
         self.per_tensor = per_tensor
+        self.narrow = narrow
 
     def build(self, input_shape: Any) -> None:
         """Also makes the range of the output: low, high and how often it was seen."""
@@ -73,7 +102,7 @@ class Rounded(tf_keras.layers.Wrapper):  # type: ignore[misc]
         """The layer's weight ``name``, rounded."""
         whole = self.per_tensor and type(self.layer).__name__ == "Dense"
         channels = (-2,) if type(self.layer).__name__ == "Conv2DTranspose" else _CHANNELS[name]
-        return weight(getattr(self.layer, name), None if whole else channels)
+        return (levels if self.narrow else weight)(getattr(self.layer, name), None if whole else channels)
 
     def names(self) -> list[str]:
         """Names of the weights that are rounded."""
@@ -117,8 +146,8 @@ class Rounded(tf_keras.layers.Wrapper):  # type: ignore[misc]
         return output(values, low, high)
 
 
-def rounded(model: Any, *, per_tensor: bool) -> Any:
-    """The flat ``model`` with every layer rounded as the converter will do it."""
+def rounded(model: Any, *, per_tensor: bool, narrow: frozenset[str] = frozenset()) -> Any:
+    """The flat ``model`` with every layer rounded as the converter will do it, the ``narrow`` ones to 16 levels."""
     calls = _graph.calls(model)
     readers: dict[int, list[Any]] = {}
     for call in calls:
@@ -136,7 +165,7 @@ def rounded(model: Any, *, per_tensor: bool) -> Any:
     def make(layer: Any) -> _graph.Fresh:
         if layer.name in many:  # attention, say: left to be rounded by the converter
             return _graph.Fresh(_graph.copy(layer))
-        return _graph.Fresh(Rounded(_graph.copy(layer), layer.name not in quiet, per_tensor))
+        return _graph.Fresh(Rounded(_graph.copy(layer), layer.name not in quiet, per_tensor, layer.name in narrow))
 
     return _graph.rebuilt(model, make)
 

@@ -28,12 +28,21 @@ class QatSettings:
     dense: Literal["per_channel", "per_tensor"] = field(
         default="per_channel", metadata={"help": "scales of Dense layers, as they will be converted"}
     )
+    int4: tuple[str, ...] | Literal["most", "none"] = field(
+        default="none",
+        metadata={
+            "help": "layers whose weights learn 16 levels, which generated C stores with four bits: names, or most: "
+            "all convolutions and Dense layers but depthwise ones, the first convolution and the classifier"
+        },
+    )
 
     def __post_init__(self) -> None:
         if self.epochs < 1 or self.batch_size < 1:
             raise ValueError("epochs and batch_size must be at least 1")
         if not self.learning_rate > 0:
             raise ValueError(f"learning_rate must be positive, not {self.learning_rate:g}")
+        if self.int4 == ():
+            raise ValueError("int4 names no layer")
 
 
 class Qat(Technique[QatSettings]):
@@ -46,7 +55,8 @@ class Qat(Technique[QatSettings]):
         return "once is enough: give it more epochs" if earlier == "qat" else ""
 
     def check(self, model: Any, settings: QatSettings) -> None:
-        """Every model can be trained so; layers that are not known are left as they are."""
+        """Every model can be trained so; layers that are not known are left as they are, unless ``int4`` names them."""
+        _narrow(model, settings)
 
     def apply(
         self,
@@ -60,7 +70,7 @@ class Qat(Technique[QatSettings]):
         assert training is not None, "a technique that trains is given training data"
         plain = _fold.folded(model)
         before = _held(plain)
-        wrapped = _rounded.rounded(plain, per_tensor=settings.dense == "per_tensor")
+        wrapped = _rounded.rounded(plain, per_tensor=settings.dense == "per_tensor", narrow=_narrow(plain, settings))
         size = settings.batch_size
         for number in range(min(_WARM, _fine_tune.steps(len(training.x), size))):
             wrapped(training.x[number * size : (number + 1) * size], training=True)
@@ -82,6 +92,31 @@ class Qat(Technique[QatSettings]):
                 plain.get_layer(layer.name).set_weights(trained.get_weights())
         _insist(before, _held(plain))
         return plain
+
+
+_FOUR_BITS = ("Conv1D", "Conv2D", "Dense")
+"""Kinds of layers for whose weights generated C has four bits."""
+
+
+def _narrow(model: Any, settings: QatSettings) -> frozenset[str]:
+    """Names of the layers whose weights get 16 levels.
+
+    Raises:
+        UsageError: a named layer is unknown or of another kind, or there is none.
+    """
+    from edgebuild.compress import _choice
+
+    if settings.int4 == "none":
+        return frozenset()
+    return _choice.chosen(
+        model,
+        None if settings.int4 == "most" else settings.int4,
+        lambda layer: type(layer).__name__ in _FOUR_BITS,
+        step="qat",
+        unable="{layer} cannot have weights of four bits",
+        setting="int4",
+        done="given weights of four bits",
+    )
 
 
 def _held(model: Any) -> dict[str, tuple[int, int]]:

@@ -17,12 +17,10 @@ def corrected(content: bytes, original: bytes, seen: dict[int, Seen]) -> bytes:
         seen: what flows through that.
     """
     tree, before = _flatbuffer.read(content), _flatbuffer.read(original)
-    graph, source = tree.subgraphs[0], before.subgraphs[0]
-    makers = {_flatbuffer.name(source.tensors[op.outputs[0]]): op for op in source.operators}
+    graph = tree.subgraphs[0]
     patches: dict[int, NDArray[np.int32]] = {}
-    for operator in graph.operators:
-        maker = makers.get(_flatbuffer.name(graph.tensors[operator.outputs[0]]))
-        if maker is None or len(operator.inputs) < 3 or operator.inputs[2] < 0:
+    for operator, maker in _flatbuffer.pairs(tree, before):
+        if len(operator.inputs) < 3 or operator.inputs[2] < 0:
             continue
         tensor, real = _flatbuffer.weights(tree, operator), _flatbuffer.weights(before, maker)
         if tensor is None or real is None or _flatbuffer.kind(tree, operator) == "TRANSPOSE_CONV":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import functools
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -91,20 +91,44 @@ def constant(tree: Any, tensor: Any) -> NDArray[Any] | None:
     return values.reshape(shape)
 
 
-def patched(content: bytes, tree: Any, values: Mapping[int, NDArray[Any]]) -> bytes:
-    """``content`` with other values in the constant tensors of these numbers, of the same size; nothing else moves.
+def patched(
+    content: bytes,
+    tree: Any,
+    values: Mapping[int, NDArray[Any]],
+    scales: Mapping[int, NDArray[np.float32]] | None = None,
+) -> bytes:
+    """``content`` with other values, and scales, in the constant tensors of these numbers; nothing else moves.
 
     Written anew from Python, a .tflite would be larger, and its buffers not aligned as the runtimes like them.
-    Tensors that two operators read, or that share their buffer, are left as they are.
+    Both are of the size that they had.  Tensors that are not :func:`alone` are left as they are.
     """
     written = bytearray(content)
     model = _schema().Model.GetRootAsModel(written, 0)
-    graph = tree.subgraphs[0]
     for number, new in values.items():
-        buffer = graph.tensors[number].buffer
-        if readers(tree, number) == 1 and sum(one.buffer == buffer for one in graph.tensors) == 1:
+        if alone(tree, number):
+            buffer = tree.subgraphs[0].tensors[number].buffer
             model.Buffers(buffer).DataAsNumpy()[:] = np.frombuffer(np.ascontiguousarray(new).tobytes(), np.uint8)
+    for number, scale in (scales or {}).items():
+        if alone(tree, number):
+            model.Subgraphs(0).Tensors(number).Quantization().ScaleAsNumpy()[:] = scale
     return bytes(written)
+
+
+def alone(tree: Any, number: int) -> bool:
+    """Whether a single operator reads tensor ``number``, and no other tensor has its buffer."""
+    tensors = tree.subgraphs[0].tensors
+    return readers(tree, number) == 1 and sum(one.buffer == tensors[number].buffer for one in tensors) == 1
+
+
+def pairs(tree: Any, before: Any) -> Iterator[tuple[Any, Any]]:
+    """Operators of ``tree``, each with the one of ``before`` it was made of, which makes its output."""
+    source = before.subgraphs[0]
+    makers = {name(source.tensors[operator.outputs[0]]): operator for operator in source.operators}
+    graph = tree.subgraphs[0]
+    for operator in graph.operators:
+        maker = makers.get(name(graph.tensors[operator.outputs[0]]))
+        if maker is not None:
+            yield operator, maker
 
 
 def readers(tree: Any, number: int) -> int:
@@ -139,12 +163,14 @@ class Weights:
         layers: the layers that were fused into them.
         size, zeros: how many weights there are, and how many of them are zero.
         values: the most distinct ones in a channel.
+        channels: the weights themselves, ``(channels, weights)``.
     """
 
     layers: frozenset[str]
     size: int
     zeros: int
     values: int
+    channels: NDArray[Any]
 
 
 def weights_in(content: bytes) -> list[Weights]:
@@ -165,6 +191,7 @@ def weights_in(content: bytes) -> list[Weights]:
                 values.size,
                 int(np.count_nonzero(values == 0)),
                 max(len(np.unique(channel)) for channel in channels),
+                channels,
             )
         )
     return found

@@ -9,7 +9,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgebuild.convert import Result, Source, _bias, _converter, _equalize, _errors, _flatbuffer, _ranges, _statistics
+from edgebuild.convert import (
+    Result,
+    Source,
+    _bias,
+    _converter,
+    _equalize,
+    _errors,
+    _flatbuffer,
+    _levels,
+    _ranges,
+    _statistics,
+)
 from edgebuild.convert._int8_settings import Int8Settings
 
 _EVERY = 4
@@ -52,7 +63,7 @@ def quantized(
     seen = _statistics.collect(calibrated, learnt, lambda done: progress(0.4 * done))
 
     def attempt(original: bytes, flow: dict[int, _statistics.Seen], method: _ranges.Method, correct: bool) -> _Try:
-        content = _quantize(source, _ranges.written(original, flow, method), io, settings)
+        content = _levels.kept(_quantize(source, _ranges.written(original, flow, method), io, settings), original)
         if correct:
             content = _bias.corrected(content, original, flow)
         loss = _errors.at_output(_errors.answers(content, deciding, names), expected, classes)

@@ -1,4 +1,4 @@
-"""What the compression steps promised must still be in the .tflite: zeros and clusters.  Child only."""
+"""What the compression steps promised must still be in the .tflite: zeros, clusters and levels.  Child only."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from edgebuild.errors import ToolError
 
 
 def insist(model: Any, content: bytes) -> None:
-    """The zeros and clusters of the Keras ``model`` are in the integers of ``content``, layer by layer.
+    """The zeros, clusters and 16 levels of the Keras ``model`` are in the integers of ``content``, layer by layer.
 
     Raises:
         ToolError: conversion has undone them.
     """
     from edgebuild.compress import _keep
-    from edgebuild.convert import _flatbuffer
+    from edgebuild.convert import _flatbuffer, _levels
 
     held = {id(one.weight): one for one in _keep.held(model)}
     if not held:
@@ -34,12 +34,24 @@ def insist(model: Any, content: bytes) -> None:
             values = _distinct(np.asarray(weight)) if one.members is not None else 0
             if values and found[0].values > values:
                 raise _broken(layer.name, f"{values} distinct weights a channel", f"there are {found[0].values}")
+            if _narrow(layer, weight) and _levels.of(found[0].channels) is None:
+                raise _broken(layer.name, "weights of 16 levels a channel", "their steps are uneven")
 
 
 def _layers(model: Any) -> list[Any]:
     from edgebuild.compress import _fine_tune
 
     return [layer for layer in _fine_tune.layers(model) if not hasattr(layer, "layers")]
+
+
+def _narrow(layer: Any, weight: Any) -> bool:
+    """Whether each channel of ``weight`` is a step times -8 to 7, in layers whose weights can be stored so."""
+    from edgebuild.convert import _levels
+
+    if type(layer).__name__ not in ("Conv1D", "Conv2D", "Dense"):
+        return False
+    values = np.asarray(weight)
+    return _levels.of(values.reshape(-1, values.shape[-1]).T) is not None
 
 
 def _distinct(values: Any) -> int:

@@ -171,6 +171,39 @@ def rounding() -> None:
     FOUND["integers"] = tflite(trained, "int8_qat").facts["worst"] != ""
 
 
+def narrow() -> None:
+    """Weights of 16 levels, on top of zeros, in float and in the .tflite."""
+    pruned = step("prune", chain(), sparsity=0.75, pattern="2x4", layers=["point", "hidden"])
+    masks = {name: np.asarray(pruned.get_layer(name).kernel) == 0 for name in ("point", "hidden")}
+    trained = step("qat", pruned, int4="most")
+    content = integers("narrow", trained, precision="int8_qat")
+    for name, mask in masks.items():
+        assert not np.asarray(trained.get_layer(name).kernel)[mask].any()
+    tree = _flatbuffer.read(content)
+    tensors, off, bias_off = tree.subgraphs[0].tensors, {}, {}
+    for operator in tree.subgraphs[0].operators:
+        weights = _flatbuffer.weights(tree, operator)
+        if weights is None or _flatbuffer.kind(tree, operator) == "DEPTHWISE_CONV_2D":
+            continue
+        ours = next(one for one in trained.layers if f"{one.name}/" in _flatbuffer.name(weights) and one.weights)
+        scales = np.asarray(weights.quantization.scale)
+        real = _flatbuffer.constant(tree, weights) * scales.reshape(-1, *[1] * (len(weights.shape) - 1))
+        kernel = np.moveaxis(np.asarray(ours.kernel), -1, 0).reshape(real.shape)
+        off[ours.name] = float((np.abs(real - kernel) / scales.reshape(-1, *[1] * (real.ndim - 1))).max())
+        bias = tensors[operator.inputs[2]]
+        scale = np.asarray(bias.quantization.scale)
+        assert np.allclose(scale, tensors[operator.inputs[0]].quantization.scale[0] * scales, rtol=1e-5)
+        error = np.abs(_flatbuffer.constant(tree, bias) * scale - np.asarray(ours.bias))
+        bias_off[ours.name] = float((error / np.maximum(scale, 1e-6 * np.abs(ours.bias))).max())
+    FOUND["narrow"] = {"weights": off, "biases": bias_off}
+    by_tensor = step("qat", chain(), int4=["hidden"], dense="per_tensor")
+    integers("narrow_by_tensor", by_tensor, precision="int8_qat", dense="per_tensor")
+    refused("no_int4", lambda: step("qat", chain(), int4=["deep"]))
+    refused("unknown_int4", lambda: step("qat", chain(), int4=["hiden"]))
+    one = tf_keras.Sequential([layers.Input((7,)), layers.Dense(5, name="only")])
+    refused("nothing_int4", lambda: step("qat", one, int4="most"))
+
+
 def channels() -> None:
     model = residual()
     flat = _graph.flat(model)
@@ -205,7 +238,7 @@ def channels() -> None:
 def main() -> None:
     tf.config.threading.set_intra_op_parallelism_threads(2)
     tf.config.experimental.enable_op_determinism()
-    for part in (patterns, combined, rounding, channels):
+    for part in (patterns, combined, rounding, narrow, channels):
         part()
     sys.stdout.write(json.dumps(FOUND))
 

@@ -126,6 +126,32 @@ def test_trained_weights_lie_where_int8_puts_them(found: dict[str, Any]) -> None
     assert found["off_grid"] < 1e-3
 
 
+def steps_of(kernel: np.ndarray) -> np.ndarray:
+    """The greatest number that divides all weights of a channel, for each."""
+    return np.gcd.reduce(np.abs(kernel.reshape(len(kernel), -1).astype(int)), axis=1)
+
+
+def test_sixteen_levels_learnt_are_sixteen_integers_with_equal_steps(found: dict[str, Any], folder: Path) -> None:
+    kernels = integers(folder, "narrow")
+    for layer in ("point", "hidden"):
+        steps = np.maximum(steps_of(kernels[layer]), 1).reshape(-1, *[1] * (kernels[layer].ndim - 1))
+        assert (kernels[layer] // steps >= -8).all()
+        assert (kernels[layer] // steps <= 7).all()
+        assert np.abs(kernels[layer]).max() > 100, "the range of int8 is used, so the rest of it computes as exactly"
+    for spared in ("wide", "classes"):
+        assert steps_of(kernels[spared]).max() == 1, spared
+    assert found["narrow"]["weights"]["point"] < 0.01, "of a unit: int8 rounds nothing"
+    assert found["narrow"]["weights"]["hidden"] < 0.01
+    assert max(found["narrow"]["biases"].values()) < 1.1
+
+
+def test_sixteen_levels_of_a_whole_layer(found: dict[str, Any], folder: Path) -> None:
+    kernel = integers(folder, "narrow_by_tensor")["hidden"]
+    step = int(np.gcd.reduce(np.abs(kernel.reshape(-1).astype(int))))
+    assert step > 1
+    assert -8 <= kernel.min() // step <= kernel.max() // step <= 7
+
+
 def test_a_removed_filter_is_as_good_as_a_silent_one(found: dict[str, Any]) -> None:
     assert found["groups"] == {"conv": 16, "point": 24, "squeeze": 8, "sep": 12, "up": 8, "hidden": 32}
     for name, (difference, miscounted) in found["removed"].items():
@@ -168,6 +194,21 @@ def test_only_the_named_layer_becomes_narrower(found: dict[str, Any]) -> None:
             "small",
             "compression step 'cluster': layer 'deep' (DepthwiseConv2D) has not the 64 weights a channel that 16 "
             "clusters need, or none that can be clustered\n  remedy: use some of hidden",
+        ),
+        (
+            "no_int4",
+            "compression step 'qat': layer 'deep' (DepthwiseConv2D) cannot have weights of four bits\n"
+            "  remedy: use some of wide, point, hidden, classes",
+        ),
+        (
+            "unknown_int4",
+            "compression step 'qat': the model has no layer 'hiden'\n  remedy: did you mean 'hidden'?",
+        ),
+        (
+            "nothing_int4",
+            "compression step 'qat': nothing for int4: the first convolution and the classifier are spared, and the "
+            "model has no other layer that can be given weights of four bits\n"
+            "  remedy: name the layers: int4 = ['only']",
         ),
     ],
 )
