@@ -36,13 +36,14 @@ ALL = ["stem", "block1_pointwise", "block2_pointwise", "block3_pointwise", "bloc
 PQ = {"precision": "int8_qat", **BRIEF}
 
 AUTO = {"layers": "auto", **TUNED}
+LONG = {**AUTO, "epochs": 6, "distill": 0.5}
 CLUSTER = {"cluster": {"clusters": 16, **BRIEF}}
 
 ROWS = {
     "PTQ": ([], "int8"),
     "QAT": ([], PQ),
     "prune 75 %": ([{"prune": {"sparsity": 0.75, **AUTO}}], "int8"),
-    "prune 90 %": ([{"prune": {"sparsity": 0.9, **AUTO}}], "int8"),
+    "prune 90 %, 6 epochs, distill 0.5": ([{"prune": {"sparsity": 0.9, **LONG}}], "int8"),
     "prune 75 % + QAT": ([{"prune": {"sparsity": 0.75, **AUTO}}], PQ),
     "2:4": ([{"prune": {"pattern": "2:4", **TUNED}}], "int8"),
     "2x4 blocks 50 %": ([{"prune": {"sparsity": 0.5, "pattern": "2x4", **AUTO}}], "int8"),
@@ -50,10 +51,13 @@ ROWS = {
     "channels, half the MACs": ([{"prune": {"sparsity": 0.5, "pattern": "channels", **AUTO}}], "int8"),
     "cluster 16 a channel": ([CLUSTER], "int8"),
     "prune 75 % + cluster 16 + QAT": ([{"prune": {"sparsity": 0.75, **AUTO}}, CLUSTER], PQ),
+    "int4": ([], {**PQ, "int4": "most"}),
+    "2x4 blocks 75 % + int4": ([{"prune": {"sparsity": 0.75, "pattern": "2x4", **AUTO}}], {**PQ, "int4": "most"}),
 }
 """What each line of the table is made by: steps, and the precision with its settings."""
 
 EXTRA = {
+    "prune 90 %": ([{"prune": {"sparsity": 0.9, **AUTO}}], "int8"),
     "float32": ([], "float32"),
     "PTQ, min-max alone": ([], {"precision": "int8", "ranges": "min_max", "equalize": "no", "correct_bias": "no"}),
     "int16x8": ([], "int16x8"),
@@ -142,6 +146,12 @@ def measure(row, seed, epochs):
     path.write_text(json.dumps(result, indent=1) + "\n")
     print(json.dumps(result), flush=True)
     return result
+
+
+def integer(row):
+    """Whether a row's .tflite computes with int8 alone, so that generated C can run it."""
+    _, quantize = {**ROWS, **EXTRA}.get(row, ([], "int8"))
+    return (quantize if isinstance(quantize, str) else quantize["precision"]).startswith("int8")
 
 
 def file_name(row):
@@ -253,7 +263,7 @@ def table(results):
         mean = {key: statistics.mean(one[key] for one in found) for key in ("accuracy", "bytes", "gzip", "seconds")}
         macs = statistics.mean(one["after"]["macs"] for one in found) if "after" in found[0] else None
         first = found[0]
-        device = on_device(row, first["seed"]) if first.get("int8", row not in EXTRA or "like" in row) else None
+        device = on_device(row, first["seed"]) if integer(row) else None
         cells = [row, f"{mean['accuracy']:.2%}", f"{statistics.mean(drops):+.2f}", f"{max(drops) - min(drops):.2f}"]
         cells += [str(len(found)), "" if macs is None else f"{macs / 1e6:.2f} M"]
         cells += [f"{mean['bytes']:,.0f}", f"{mean['gzip']:,.0f}"]

@@ -31,7 +31,7 @@ ROWS = {
 }
 
 AUTO = "auto, 1 point allowed"
-SETTINGS = "{ auto = { epochs = 2, batch_size = 128, learning_rate = 0.003, trials = 10 } }"
+SETTINGS = "{ auto = { epochs = 3, batch_size = 128, learning_rate = 0.005 } }"
 
 
 def teacher(seed, epochs):
@@ -74,6 +74,7 @@ def automatic(seed, model):
     lines = [f'targets = ["{TARGET}"]', 'output = "."', f"seed = {seed}", "[model]", f'path = "{model}"', "[data]"]
     lines += [f'{name} = "{value}"' for name, value in functions.items()]
     lines += ["[compress]", f"steps = [{SETTINGS}]", "[gates]", "accuracy_drop = 0.01"]
+    lines += ["[proof]", "evaluation_samples = 10000"]
     (out / "edgebuild.toml").write_text("\n".join(lines) + "\n")
     began = time.monotonic()
     command = [sys.executable, "-m", "edgebuild", "--config", out / "edgebuild.toml", "--json"]

@@ -12,12 +12,12 @@ NAME = "auto"
 class AutoSettings:
     """Settings of ``auto``."""
 
-    trials: int = field(default=14, metadata={"help": "how many recipes are tried at most"})
+    trials: int = field(default=16, metadata={"help": "how many recipes are tried at most"})
     epochs: int = field(default=3, metadata={"help": "passes over the training data in each fine-tuning"})
     batch_size: int = field(default=64, metadata={"help": "samples in a step of the optimizer"})
     learning_rate: float = field(default=1e-3, metadata={"help": "of Adam, in fine-tuning"})
     held_out: int = field(
-        default=2000, metadata={"help": "training samples that are kept aside to choose by, at most a fifth of them"}
+        default=5000, metadata={"help": "training samples that are kept aside to choose by, at most a fifth of them"}
     )
 
     def __post_init__(self) -> None:

@@ -2,7 +2,8 @@
 
 First int8 alone, whose calibration chooses ranges, equalization and bias correction by itself, and quantization in
 training where that is not accurate enough.  Then each way of making the model smaller at half strength; the best of
-them is driven as far as accuracy allows; last, what remains is pruned in blocks that kernels skip, and what is
+them is driven as far as accuracy allows; last, where the target's kernels gain by it, what remains is pruned in blocks
+and its weights get four bits, and what is
 nearly accurate enough gets quantization in training.
 """
 
@@ -10,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from edgebuild.config import Step
@@ -23,6 +24,9 @@ HALF = 0.5
 STEP = 0.1
 """Strengths, shares of the multiply-accumulates that go, are not told apart more finely."""
 
+MIDDLE = 0.625
+"""Share of zeros that is tried where a half is borne and three quarters are not."""
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -32,12 +36,14 @@ class Recipe:
         lever: which of :data:`LEVERS` it uses; empty for none.
         strength: share of the multiply-accumulates that the lever takes away.
         blocks: share of zeros in blocks of 2 x 4; 0 without.
+        int4: whether weights are trained to have 16 levels.
     """
 
     lever: str = ""
     strength: float = 0.0
     blocks: float = 0.0
     precision: str = "int8"
+    int4: bool = False
 
     def steps(self, settings: AutoSettings) -> tuple[Step, ...]:
         """The compression steps."""
@@ -64,7 +70,10 @@ class Recipe:
         """Settings of the precision."""
         if self.precision != "int8_qat":
             return {}
-        return {"epochs": 1, "batch_size": settings.batch_size, "learning_rate": settings.learning_rate / 4}
+        more: dict[str, Any] = {"epochs": 1, "learning_rate": settings.learning_rate / 4}
+        if self.int4:
+            more = {"epochs": settings.epochs, "learning_rate": settings.learning_rate / 2, "int4": "most"}
+        return {**more, "batch_size": settings.batch_size}
 
 
 @dataclass(frozen=True)
@@ -74,7 +83,8 @@ class Trial:
     Attributes:
         accuracy, float_accuracy: on the samples held out, 0 to 1; of the int8 model, and of the model as it was.
         flash, ram, instructions: on the target; None where not measured.
-        missing: by how much it misses accuracy, in shares of the samples, and 0 when it does not.
+        uncertain: standard error of what it loses against that, on so many samples.
+        missing: by how much it misses accuracy, less that, in shares of the samples, and 0 when it does not.
         over: by how many bytes it exceeds the budget, flash and RAM together.
         failure: why there is nothing to measure; empty when there is.
     """
@@ -87,6 +97,7 @@ class Trial:
     flash: int | None = None
     ram: int | None = None
     instructions: int | None = None
+    uncertain: float = 0.0
     missing: float = 0.0
     over: int = 0
     failure: str = ""
@@ -122,12 +133,15 @@ def nearest(trials: Sequence[Trial]) -> Trial | None:
     return min(real, key=lambda trial: (trial.missing, trial.over), default=None)
 
 
-def following(trials: Sequence[Trial], settings: AutoSettings, *, trains: bool, content: bool) -> Recipe | None:
+def following(
+    trials: Sequence[Trial], settings: AutoSettings, *, trains: bool, content: bool, skips: bool = True
+) -> Recipe | None:
     """The next recipe to try; None when there is none.
 
     Args:
         trains: whether there is training data.
         content: whether anything that holds is good enough, because a budget says how small it must be.
+        skips: whether the target's kernels skip zeros and store narrow weights.
     """
     if not trials:
         return Recipe()
@@ -146,7 +160,7 @@ def following(trials: Sequence[Trial], settings: AutoSettings, *, trains: bool, 
     further = _further(done, precision)
     if further is not None:
         return further
-    return _finish(trials, done)
+    return _finish(trials, done, skips)
 
 
 def _further(done: dict[Recipe, Trial], precision: str) -> Recipe | None:
@@ -160,7 +174,7 @@ def _further(done: dict[Recipe, Trial], precision: str) -> Recipe | None:
         if not real:
             return None
         lever = min(real, key=lambda trial: trial.missing).recipe.lever
-    own = {r.strength: t for r, t in done.items() if (r.lever, r.blocks, r.precision) == (lever, 0.0, precision)}
+    own = {r.strength: t for r, t in done.items() if r == Recipe(lever, r.strength, precision=precision)}
     low = max((strength for strength, trial in own.items() if trial.accurate), default=0.0)
     high = min((strength for strength, trial in own.items() if not trial.accurate and strength > low), default=1.0)
     if high - low <= STEP + 1e-9:
@@ -169,20 +183,24 @@ def _further(done: dict[Recipe, Trial], precision: str) -> Recipe | None:
     return None if strength in own else Recipe(lever, strength, precision=precision)
 
 
-def _finish(trials: Sequence[Trial], done: dict[Recipe, Trial]) -> Recipe | None:
-    """Blocks of zeros on the best, then quantization in training for the cheapest that nearly holds."""
+def _finish(trials: Sequence[Trial], done: dict[Recipe, Trial], skips: bool) -> Recipe | None:
+    """Blocks of zeros, then 16 levels, on the best; then training with the rounding for what nearly holds."""
     accurate = [trial for trial in trials if trial.accurate]
-    if accurate:
-        top = min(accurate, key=lambda trial: trial.cost).recipe
-        for blocks in (0.5, 0.75):
-            recipe = Recipe(top.lever, top.strength, blocks, top.precision)
+    if accurate and skips:
+        top = min((trial for trial in accurate if not trial.recipe.int4), key=lambda trial: trial.cost).recipe
+        shares = {r.blocks: t.accurate for r, t in done.items() if replace(r, blocks=0) == replace(top, blocks=0)}
+        between = [MIDDLE] if shares.get(0.5) and shares.get(0.75) is False else []
+        for blocks in (0.5, 0.75, *between):
+            recipe = replace(top, blocks=blocks)
             if top.blocks < blocks and recipe not in done:
                 return recipe
+        narrow = replace(top, precision="int8_qat", int4=True)
+        if narrow not in done:
+            return narrow
     least = min((trial.cost for trial in accurate), default=math.inf)
     near = [t for t in trials if not t.failure and 0 < t.missing <= 0.01 and t.cost < least]
     for trial in sorted(near, key=lambda trial: trial.missing):
-        one = trial.recipe
-        recipe = Recipe(one.lever, one.strength, one.blocks, "int8_qat")
+        recipe = replace(trial.recipe, precision="int8_qat")
         if recipe not in done:
             return recipe
     return None

@@ -17,7 +17,7 @@ from edgebuild import cache
 from edgebuild.config import DataSource, Gates
 from edgebuild.config.automatic import NAME, AutoSettings
 from edgebuild.errors import AccuracyError, BudgetError, EdgebuildError, ToolError, UnsupportedError, UsageError
-from edgebuild.pipeline import _ladder
+from edgebuild.pipeline import _judged, _ladder
 from edgebuild.pipeline._ladder import Recipe, Trial
 from edgebuild.pipeline.request import Request
 from edgebuild.pipeline.stages import Stages
@@ -25,9 +25,6 @@ from edgebuild.pipeline.stages import Stages
 if TYPE_CHECKING:
     from edgebuild.pipeline.device import Lowered
     from edgebuild.pipeline.model import Model
-
-DROP = 0.01
-"""Accuracy that may be lost where no gate says it."""
 
 
 def resolved(request: Request, stages: Stages) -> Request:
@@ -81,16 +78,23 @@ def _search(request: Request, settings: AutoSettings, stages: Stages) -> list[Tr
             "auto chooses by training samples that it keeps aside, and no training data is given",
             "set data.training to a .npz file, a folder of .npy or file.py:function with samples and labels",
         )
+    _judged.warn_of_chance(request, stages)
     folder = _split(request, settings, stages)
+    skips = _generates_c(request)
     content = config.budget.flash is not None or config.budget.ram is not None
     trials: list[Trial] = []
     while True:
-        recipe = _ladder.following(trials, settings, trains=True, content=content)
+        recipe = _ladder.following(trials, settings, trains=True, content=content, skips=skips)
         if recipe is None:
             return trials
         stages.progress("auto")(len(trials) / settings.trials, f"trial {len(trials) + 1}: {words(recipe, settings)}")
         trials.append(_tried(_with(request, recipe, settings), recipe, folder, stages))
         _record(request, settings, trials)
+
+
+def _generates_c(request: Request) -> bool:
+    """Whether generated C runs on the target, whose kernels skip zeros, and not a runtime."""
+    return request.profile.engine != "litert" and request.profile.family != "android"
 
 
 def _split(request: Request, settings: AutoSettings, stages: Stages) -> Path:
@@ -143,14 +147,15 @@ def _measured(trial: Request, request: Request, recipe: Recipe, stages: Stages) 
     from edgebuild.pipeline import device, model
 
     prepared = model.prepare(trial, stages)
-    accuracy = _accuracy(prepared, trial, stages)
+    accuracy, uncertain = _judged.accuracy(prepared, trial, stages)
     found = Trial(
         recipe,
         accuracy=accuracy,
         float_accuracy=prepared.float_accuracy,
+        uncertain=uncertain,
         tflite_bytes=len(prepared.content),
         macs=device.total_macs(prepared.graph),
-        missing=_missing(request.config.gates, accuracy, prepared.float_accuracy),
+        missing=_judged.missing(request.config.gates, accuracy - uncertain, prepared.float_accuracy),
     )
     try:
         return _on_device(found, prepared, request, stages)
@@ -170,7 +175,7 @@ def _on_device(found: Trial, prepared: Model, request: Request, stages: Stages) 
     profile, wanted = request.profile, request.config.budget
     flash: int | None
     ram: int | None
-    if profile.engine == "litert" or profile.family == "android":
+    if not _generates_c(request):
         flash, ram, instructions = found.tflite_bytes, None, None
     else:
         lowered: Lowered = device.lower(prepared.graph, request)
@@ -189,39 +194,6 @@ def _excess(error: BudgetError) -> int:
 
     match = re.search(r"([\d,]+) more than", error.rule)
     return int(match[1].replace(",", "")) if match else 1
-
-
-def _accuracy(prepared: Model, trial: Request, stages: Stages) -> float:
-    """Of the int8 model on the samples held out, by TFLite's reference kernels."""
-    import numpy as np
-
-    from edgebuild.artifacts import Interface, Port
-    from edgebuild.pipeline import answer
-    from edgebuild.validate import accuracy, vectors
-
-    assert prepared.evaluation is not None, "a trial has samples to choose by"
-    graph = prepared.graph
-    inputs, outputs = (
-        tuple(Port(t.name, t.dtype.value, t.shape, t.bytes, 0, t.scale, t.zero_point) for t in map(tensor, indices))
-        for tensor, indices in ((graph.tensors.__getitem__, graph.inputs), (graph.tensors.__getitem__, graph.outputs))
-    )
-    interface = Interface(graph.name, 0, 1, inputs, outputs)
-    fed = vectors.sample_inputs(interface, [np.load(prepared.evaluation.inputs)])
-    if prepared.evaluation.labels is None:
-        raise UsageError("training data", "has no class labels, and auto chooses by accuracy", "give y, or list steps")
-    with stages.stage("expect"), cache.scratch("expect") as folder:
-        answered, _ = answer.expect(prepared.content, graph, fed, folder)
-    assert answered.expected is not None
-    return accuracy.accuracy(interface, answered.expected, np.load(prepared.evaluation.labels))
-
-
-def _missing(gates: Gates, accuracy: float, float_accuracy: float | None) -> float:
-    """By how much accuracy misses what is asked for; 0 when it does not."""
-    least = gates.accuracy if gates.accuracy is not None else 0.0
-    drop = gates.accuracy_drop if gates.accuracy_drop is not None else None if gates.accuracy is not None else DROP
-    if drop is not None and float_accuracy is not None:
-        least = max(least, float_accuracy - drop)
-    return round(max(0.0, least - accuracy), 6)
 
 
 def _record(request: Request, settings: AutoSettings, trials: list[Trial]) -> None:

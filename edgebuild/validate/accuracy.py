@@ -24,8 +24,8 @@ def classes(interface: Interface, outputs: np.ndarray) -> np.ndarray:
     return np.asarray(np.argmax(values, axis=1), np.int64)
 
 
-def accuracy(interface: Interface, outputs: np.ndarray, labels: np.ndarray) -> float:
-    """The share of vectors whose class is the label, 0 to 1.
+def right(interface: Interface, outputs: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Whether each vector's class is the label: bool ``(count,)``.
 
     Args:
         labels: class numbers ``(count,)`` or ``(count, 1)``, or one-hot rows ``(count, classes)``.
@@ -39,4 +39,9 @@ def accuracy(interface: Interface, outputs: np.ndarray, labels: np.ndarray) -> f
     labels = labels.reshape(-1)
     if len(labels) == 0 or len(labels) != len(outputs):
         raise ValueError(f"{len(labels)} labels for {len(outputs)} outputs")
-    return float(np.mean(classes(interface, outputs) == labels))
+    return np.asarray(classes(interface, outputs) == labels)
+
+
+def accuracy(interface: Interface, outputs: np.ndarray, labels: np.ndarray) -> float:
+    """The share of vectors whose class is the label, 0 to 1; arguments and errors are those of :func:`right`."""
+    return float(np.mean(right(interface, outputs, labels)))

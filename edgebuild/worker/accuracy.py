@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edgebuild.worker.samples import Samples
 
 _BATCH = 64
 
 
-def accuracy(
+def right(
     call: Callable[..., list[Any]], batch: int | None, evaluation: Samples | None, progress: Callable[[float], None]
-) -> float | None:
-    """Share of samples whose largest output is at the label; None without integer labels or classes.
+) -> NDArray[np.bool_] | None:
+    """Whether the largest output is at the label, sample by sample; None without integer labels or classes.
 
     Args:
         batch: how many samples ``call`` takes at once, None for any number.
@@ -23,14 +25,19 @@ def accuracy(
     if evaluation is None or evaluation.y is None or evaluation.y.dtype != np.int64 or evaluation.y.ndim != 1:
         return None
     size = batch or _BATCH
-    right = 0
+    found = []
     for start in range(0, len(evaluation.x), size):
         outputs = np.asarray(call(evaluation.x[start : start + size])[0])
         if outputs.ndim != 2 or outputs.shape[1] < 2:
             return None
-        right += int((outputs.argmax(axis=1) == evaluation.y[start : start + size]).sum())
+        found.append(outputs.argmax(axis=1) == evaluation.y[start : start + size])
         progress(min(1.0, (start + size) / len(evaluation.x)))
-    return right / len(evaluation.x)
+    return np.asarray(np.concatenate(found), np.bool_)
+
+
+def write_right(folder: Path, known: NDArray[np.bool_]) -> None:
+    """Leave what :func:`right` found in ``folder``, so that another model can be compared sample by sample."""
+    np.save(folder / "float_right.npy", known)
 
 
 def size(model: Any) -> dict[str, Any]:

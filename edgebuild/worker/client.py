@@ -41,10 +41,12 @@ class Evaluation:
     Attributes:
         inputs: ``.npy``, ``(count, *input shape)`` of what the float model takes.
         labels: ``.npy``, ``(count,)`` of int64; None when the data has none.
+        right: ``.npy``, ``(count,)`` of bool: where the float model's class is the label; None when that is unknown.
     """
 
     inputs: Path
     labels: Path | None
+    right: Path | None = None
 
 
 def convert(job: Job, on_progress: Callable[[Progress], None] | None = None) -> Converted:
@@ -96,10 +98,12 @@ def split(job: Job, on_progress: Callable[[Progress], None] | None = None) -> No
 
 def evaluation(job: Job) -> Evaluation | None:
     """The evaluation files that :func:`convert` or :func:`read_evaluation` left in ``job.out``."""
-    inputs, labels = job.out / "evaluation_inputs.npy", job.out / "evaluation_labels.npy"
+    inputs, labels, right = (
+        job.out / f"{name}.npy" for name in ("evaluation_inputs", "evaluation_labels", "float_right")
+    )
     if not inputs.is_file():
         return None
-    return Evaluation(inputs, labels if labels.is_file() else None)
+    return Evaluation(inputs, labels if labels.is_file() else None, right if right.is_file() else None)
 
 
 def _run(job: Job, on_progress: Callable[[Progress], None] | None) -> None:

@@ -94,7 +94,7 @@ def _convert(job: Job, clock: Clock) -> None:
     calibration = training = None
     from edgebuild.worker import samples
     from edgebuild.worker import steps as compression
-    from edgebuild.worker.accuracy import accuracy, size
+    from edgebuild.worker.accuracy import right, size, write_right
 
     with clock.stage("data", "reading calibration and training data", limits.data):
         if job.calibration is not None and precision.calibrates:
@@ -107,11 +107,14 @@ def _convert(job: Job, clock: Clock) -> None:
         with clock.stage("teach", "asking the model what it answers", limits.measure):
             training = compression.taught(training, model)
 
-    def measure(loaded: loaders.Loaded) -> float | None:
+    def measure(loaded: loaders.Loaded, keep: bool = False) -> float | None:
         with clock.stage("measure", "measuring accuracy", limits.measure) as progress:
-            return accuracy(loaded.call, loaded.batch, evaluation, progress)
+            known = right(loaded.call, loaded.batch, evaluation, progress)
+        if known is not None and keep:
+            write_right(job.out, known)
+        return None if known is None else float(known.mean())
 
-    float_accuracy = measure(model)
+    float_accuracy = measure(model, keep=True)
     before = {**size(model.model), "accuracy": float_accuracy} if techniques else {}
 
     def run_step(number: int, keras_model: Any) -> Any:

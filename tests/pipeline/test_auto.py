@@ -14,7 +14,7 @@ from edgebuild import compress, config, pipeline
 from edgebuild.config import Config, DataSource, Gates, Step
 from edgebuild.config.automatic import AutoSettings
 from edgebuild.errors import AccuracyError, BudgetError, UsageError
-from edgebuild.pipeline import auto
+from edgebuild.pipeline import _judged, auto
 from edgebuild.pipeline._ladder import Recipe, Trial
 from edgebuild.pipeline.request import Request
 from edgebuild.pipeline.stages import Silent, Stages
@@ -66,6 +66,9 @@ def test_trials_are_recorded_and_taken_up_again(models: Path, tmp_path: Path) ->
     assert plain["macs"] > 1.5 * narrow["macs"]
     assert plain["float_accuracy"] == 1.0, "the labels are the float model's own answers"
     assert 0.5 <= plain["accuracy"] <= 1.0
+    held_out = len(np.load(models / "modern_data.npz")["y"]) // 5
+    differing = 1 - plain["accuracy"]
+    assert plain["uncertain"] == pytest.approx((differing * (1 - differing) / held_out) ** 0.5, abs=1e-6)
     assert record["best"] == 1, "any accuracy is good enough, and this is smaller"
     assert report.compression[0]["technique"] == "prune"
     assert report.flash is not None
@@ -133,8 +136,8 @@ def test_other_steps_are_left_alone(tmp_path: Path) -> None:
 def test_what_came_nearest_is_told(tmp_path: Path) -> None:
     asked = request(tmp_path)
     trials = [
-        Trial(Recipe(), 0.85, 0.9, 900, 10, 800, 100, 10, 0.04),
-        Trial(Recipe("channels", 0.5), 0.88, 0.9, 900, 10, 700, 90, 10, 0.012),
+        Trial(Recipe(), 0.85, 0.9, 900, 10, 800, 100, 10, missing=0.04),
+        Trial(Recipe("channels", 0.5), 0.88, 0.9, 900, 10, 700, 90, 10, missing=0.012),
         Trial(Recipe("factorize", 0.5), failure="compression step 'factorize': no"),
     ]
     error = auto._refusal(asked, trials)
@@ -149,9 +152,35 @@ def test_what_came_nearest_is_told(tmp_path: Path) -> None:
 
 
 def test_what_accuracy_misses() -> None:
-    assert auto._missing(Gates(), 0.885, 0.9) == 0.005, "one point where nothing is said"
-    assert auto._missing(Gates(accuracy=0.8), 0.85, 0.9) == 0
-    assert auto._missing(Gates(accuracy=0.8, accuracy_drop=0.02), 0.85, 0.9) == pytest.approx(0.03)
+    assert _judged.missing(Gates(), 0.885, 0.9) == 0.005, "one point where nothing is said"
+    assert _judged.missing(Gates(accuracy=0.8), 0.85, 0.9) == 0
+    assert _judged.missing(Gates(accuracy=0.8, accuracy_drop=0.02), 0.85, 0.9) == pytest.approx(0.03)
+
+
+@pytest.mark.parametrize(
+    ("samples", "drop", "text"),
+    [
+        (
+            500,
+            0.01,
+            "on 500 evaluation samples a drop varies by about 0.010 by chance, and gates.accuracy_drop is 0.01: what "
+            "auto chooses on other samples may miss it; 2,000 would tell (proof.evaluation_samples)",
+        ),
+        (2000, 0.01, None),
+        (500, 0.02, None),
+        (500, None, None),
+    ],
+)
+def test_few_evaluation_samples_are_warned_of(tmp_path: Path, samples: int, drop: float | None, text: str) -> None:
+    told: list[str] = []
+
+    class Listening(Silent):
+        def warn(self, text: str) -> None:
+            told.append(text)
+
+    asked = request(tmp_path, evaluation_samples=samples, gates=Gates(accuracy_drop=drop))
+    _judged.warn_of_chance(asked, Stages("host", Listening(), use_cache=True))
+    assert told == ([text] if text else [])
 
 
 def read(tmp_path: Path, steps: str) -> Config:

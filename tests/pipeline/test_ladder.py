@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from edgebuild import compress
+from edgebuild import compress, convert
 from edgebuild.config.automatic import AutoSettings
 from edgebuild.pipeline import _ladder
 from edgebuild.pipeline._ladder import Recipe, Trial
@@ -16,23 +16,39 @@ SETTINGS = AutoSettings(trials=20)
 
 
 def search(
-    answer: Callable[[Recipe], Trial], *, settings: AutoSettings = SETTINGS, content: bool = False, trains: bool = True
+    answer: Callable[[Recipe], Trial], *, settings: AutoSettings = SETTINGS, skips: bool = True, **more: bool
 ) -> list[Trial]:
     trials: list[Trial] = []
-    while (recipe := _ladder.following(trials, settings, trains=trains, content=content)) is not None:
+    asked = {"trains": True, "content": False, **more}
+    while (recipe := _ladder.following(trials, settings, skips=skips, **asked)) is not None:
         assert recipe not in [trial.recipe for trial in trials], "nothing is tried twice"
         trials.append(answer(recipe))
     return trials
 
 
-def world(bears: dict[str, float], blocks: float = 0.4, gain: float = 0.0) -> Callable[[Recipe], Trial]:
-    """Trials of a model that bears each lever up to a strength, and blocks up to a share of zeros."""
+def world(
+    bears: dict[str, float], blocks: float = 0.4, gain: float = 0.0, levels: bool = False
+) -> Callable[[Recipe], Trial]:
+    """Trials of a model that bears each lever up to a strength, blocks up to a share of zeros, and 16 levels or not."""
 
     def answer(recipe: Recipe) -> Trial:
         allowed = bears.get(recipe.lever, 0.0) + (gain if recipe.precision == "int8_qat" else 0.0)
         missing = max(0.0, recipe.strength - allowed, recipe.blocks - blocks) / 50
+        missing += 0.0 if levels or not recipe.int4 else 0.02
         size = round(1000 * (1 - recipe.strength)) + 10
-        return Trial(recipe, 0.9, 0.9, 2 * size, size, size, size, round(size * (1 - recipe.blocks / 2)), missing)
+        flash = size // 2 if recipe.int4 else size
+        work = round(size * (1 - recipe.blocks / 2))
+        return Trial(
+            recipe,
+            accuracy=0.9,
+            float_accuracy=0.9,
+            tflite_bytes=2 * size,
+            macs=size,
+            flash=flash,
+            ram=size,
+            instructions=work,
+            missing=missing,
+        )
 
     return answer
 
@@ -61,10 +77,22 @@ def test_a_lever_that_half_is_too_much_for_is_used_less() -> None:
 def test_blocks_come_last_and_only_as_far_as_they_hold() -> None:
     trials = search(world({"channels": 0.5}, blocks=0.6))
     blocks = [trial.recipe.blocks for trial in trials if trial.recipe.blocks]
-    assert blocks[:2] == [0.5, 0.75]
+    assert blocks[:3] == [0.5, 0.75, 0.625], "what lies between is tried where it can matter"
     found = _ladder.best(trials)
     assert found is not None
     assert found.recipe.blocks == 0.5
+
+
+def test_sixteen_levels_come_on_top_of_the_blocks() -> None:
+    trials = search(world({"channels": 0.5}, blocks=0.6, levels=True))
+    found = _ladder.best(trials)
+    assert found is not None
+    assert found.recipe == Recipe("channels", found.recipe.strength, 0.5, "int8_qat", int4=True)
+
+
+def test_a_target_whose_kernels_skip_nothing_is_spared_blocks_and_levels() -> None:
+    trials = search(world({"channels": 0.5}, blocks=0.6, levels=True), skips=False)
+    assert not any(trial.recipe.blocks or trial.recipe.int4 for trial in trials)
 
 
 def test_what_nearly_holds_is_quantized_in_training() -> None:
@@ -124,7 +152,10 @@ def test_the_nearest_is_told_when_nothing_holds() -> None:
 @pytest.mark.parametrize("lever", _ladder.LEVERS)
 @pytest.mark.parametrize("blocks", [0.0, 0.5])
 def test_recipes_are_steps_that_the_techniques_accept(lever: str, blocks: float) -> None:
-    steps = Recipe(lever, 0.5, blocks, "int8_qat").steps(SETTINGS)
+    recipe = Recipe(lever, 0.5, blocks, "int8_qat", int4=True)
+    steps = recipe.steps(SETTINGS)
+    _, rest = convert.settings(recipe.precision, recipe.quantization(SETTINGS))
+    assert compress.settings("qat", rest).int4 == "most"
     read = [(step.technique, compress.settings(step.technique, step.settings)) for step in steps]
     compress.check_order(read)
     assert len(steps) == (2 if blocks else 1)
