@@ -18,6 +18,8 @@ from compression import DATA, OUT, TARGET, TUNED, file_name, size, table, traine
 
 EPOCHS = {"epochs": 10, "batch_size": 128, "learning_rate": 0.004}
 STUDENT = {"width": 0.5, **EPOCHS}
+BEGUN = {"prune": {"pattern": "channels", "sparsity": 0.7215, **TUNED, "epochs": 1}}
+"""Half of each layer's filters: the student's shape, with the weights of the model itself to begin with."""
 
 ROWS = {
     "student, width 0.5, alone": ("base", {"distill": {**STUDENT, "label_weight": 1.0}}),
@@ -25,6 +27,10 @@ ROWS = {
     "distill: answers, and likeness inside": (
         "base",
         {"distill": {**STUDENT, "teacher": "TEACHER", "features": ["block3=block4_pointwise_relu"], "match": "gram"}},
+    ),
+    "distill: begun with the model's own filters": (
+        "base",
+        {**BEGUN, "distill": {**TUNED, "epochs": 9, "teacher": "TEACHER"}},
     ),
     "teacher, PTQ": ("TEACHER", {}),
     "factorize the teacher, half the MACs": ("TEACHER", {"factorize": {"keep": 0.5, **TUNED}}),

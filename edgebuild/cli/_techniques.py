@@ -68,10 +68,9 @@ def schemas() -> dict[str, dict[str, Any]]:
     found = {automatic.NAME: _schema(automatic.AutoSettings)}
     for name in compress.names():
         found[name] = _schema(compress.find(name).Settings)
-        known = compress.defaults(name)
-        if compress.DISTILL in known:
-            share = {"description": known[compress.DISTILL][1], "type": "number", "minimum": 0, "maximum": 1}
-            found[name]["properties"][compress.DISTILL] = share
+        shared = _schema(compress.Course)["properties"]
+        properties = found[name]["properties"]
+        properties |= {key: shared[key] for key in compress.defaults(name) if key in shared and key not in properties}
     return found
 
 

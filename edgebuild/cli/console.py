@@ -143,7 +143,7 @@ class Progress:
         from tqdm import tqdm  # only a terminal pays for it
 
         if self._bar is None:
-            form = "{desc} {percentage:3.0f}% |{bar:24}| {elapsed}<{remaining}{postfix}"
+            form = "{desc} {percentage:3.0f}% |{bar:24}| {elapsed}{postfix}"
             self._bar = tqdm(total=1.0, bar_format=form, leave=False, file=sys.stderr, dynamic_ncols=True)
         self._bar.set_description_str(f"{target}: {stage}", refresh=False)
         self._bar.set_postfix_str(text, refresh=False)

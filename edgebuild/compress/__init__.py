@@ -10,10 +10,12 @@ import dataclasses
 import typing
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from edgebuild import registry
+from edgebuild.compress import _course
+from edgebuild.compress._course import Course as Course
 from edgebuild.config import fields
 from edgebuild.errors import UsageError
 
@@ -21,6 +23,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Chosen = TypeVar("Chosen")
+
+
+def _silent(words: str) -> None:
+    """Nobody listens."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,18 +38,23 @@ class Training:
         y: integer labels ``(count,)``, or targets of the output's shape.
         place: the data's name in messages.
         seed: of the shuffling.
-        teacher: what the model as it was loaded answers to ``x``; None unless ``share`` is above 0.
-        share: of the loss that follows ``teacher`` instead of ``y``, 0 to 1.
+        course: settings of the step's fine-tuning.
+        teacher: what the model as it was loaded answers to ``x``; None unless ``course.distill`` is above 0.
+        loss, metric: the user's own functions of labels and outputs, as Keras takes them; None: what suits the output.
         open_model: reads another model file that a setting names, vetted as the user's own is, as a tf_keras model.
+        tell: takes a few words on how the fine-tuning goes.
     """
 
     x: NDArray[Any]
     y: NDArray[Any]
     place: str
     seed: int
+    course: Course = field(default_factory=Course)
     teacher: NDArray[Any] | None = None
-    share: float = 0.0
+    loss: Callable[[Any, Any], Any] | None = None
+    metric: Callable[[Any, Any], Any] | None = None
     open_model: Callable[[str], Any] | None = None
+    tell: Callable[[str], None] = _silent
 
 
 class Technique(ABC, Generic[Chosen]):
@@ -118,12 +129,13 @@ def settings(name: str, values: Mapping[str, Any]) -> Any:
     place = f"compression step {name!r}"
     hints = typing.get_type_hints(schema)
     checked: dict[str, Any] = {}
-    share(name, values)
+    course(name, values)
+    shared = _shared(find(name))
     for key, value in values.items():
-        if key == DISTILL and _follows(find(name)):
+        if key in shared:
             continue
         if key not in hints:
-            raise UsageError(place, f"unknown setting {key!r}", fields.did_you_mean(key, tuple(hints)))
+            raise UsageError(place, f"unknown setting {key!r}", fields.did_you_mean(key, (*hints, *shared)))
         checked[key] = fields.value(value, hints[key], f"{place}, {key}")
     try:
         return schema(**checked)
@@ -151,36 +163,26 @@ def check_order(steps: Sequence[tuple[str, Any]]) -> None:
                 )
 
 
-DISTILL = "distill"
-"""A setting that every technique with fine-tuning has, so that none needs to know of it: see :func:`share`."""
-
-
-_SHARE = "share of the loss that follows the model as it was loaded, instead of the labels (self-distillation), 0 to 1"
-
-
-def share(name: str, values: Mapping[str, Any]) -> float:
-    """Share of the loss of a step's fine-tuning that follows the model as it was loaded (self-distillation).
+def course(name: str, values: Mapping[str, Any]) -> Course:
+    """How a step's fine-tuning goes: the settings among ``values`` that all techniques share.
 
     Raises:
-        UsageError: it is no number from 0 to 1.
+        UsageError: a value of the wrong type or out of range.
     """
     technique = find(name)
-    if not _follows(technique) or DISTILL not in values:
-        return technique.distill or 0.0 if technique.trains else 0.0
-    place = f"compression step {name!r}"
-    value: float = fields.value(values[DISTILL], float, f"{place}, {DISTILL}")
-    if not 0 <= value <= 1:
-        raise UsageError(place, f"{DISTILL} must lie between 0 and 1, not {value:g}", "change the setting")
-    return value
+    if not technique.trains:
+        return Course()
+    return _course.read(technique.distill, values, f"compression step {name!r}")
 
 
-def _follows(technique: Technique[Any]) -> bool:
-    return technique.trains and technique.distill is not None
+def _shared(technique: Technique[Any]) -> dict[str, tuple[Any, str]]:
+    """Settings of all techniques that train, with default and help text."""
+    return _course.known(technique.distill) if technique.trains else {}
 
 
 def files(name: str, values: Mapping[str, Any]) -> tuple[str, ...]:
     """Files that the settings ``values`` of technique ``name`` refer to, as they stand there."""
-    marked = {field.name for field in dataclasses.fields(find(name).Settings) if field.metadata.get("file")}
+    marked = {one.name for one in dataclasses.fields(find(name).Settings) if one.metadata.get("file")}
     named = [value for key, value in values.items() if key in marked and isinstance(value, str)]
     return tuple(value for value in named if "." in value or "/" in value)  # else a name such as ds_cnn
 
@@ -191,4 +193,4 @@ def defaults(name: str) -> dict[str, tuple[Any, str]]:
     found = {
         field.name: (field.default, field.metadata.get("help", "")) for field in dataclasses.fields(technique.Settings)
     }
-    return {**found, DISTILL: (technique.distill, _SHARE)} if _follows(technique) else found
+    return {**found, **_shared(technique)}

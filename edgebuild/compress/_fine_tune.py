@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from edgebuild.compress import Training, _keep, _teacher
+from edgebuild.compress import Training, _keep, _own, _teacher, _watch
 from edgebuild.errors import UsageError
 
 MOMENTUM = 0.9
@@ -17,18 +19,17 @@ measured on Fashion-MNIST, 0.9 gains one to eight points."""
 
 
 @dataclass(frozen=True, eq=False)
-class Objective:
-    """What to learn instead of the labels alone, for example a teacher's answers.
+class _Objective:
+    """What to learn.
 
     Attributes:
-        targets: as ``tf_keras.Model.fit`` takes them, in the order of the training samples.
-        loss: as ``tf_keras.Model.compile`` takes it.
-        loss_weights: likewise.
+        targets: ``y_true`` of ``loss`` and ``metrics``, in the order of the training samples.
+        loss, metrics: as ``tf_keras.Model.compile`` takes them.
     """
 
-    targets: Any
+    targets: NDArray[Any]
     loss: Any
-    loss_weights: Any = None
+    metrics: list[Any]
 
 
 def fit(
@@ -40,79 +41,87 @@ def fit(
     learning_rate: float,
     callbacks: Sequence[Any] = (),
     progress: Callable[[float], None],
-    objective: Objective | None = None,
     temperature: float = _teacher.TEMPERATURE,
     around: Callable[[Any], Any] | None = None,
+    settled: float = 0.0,
 ) -> None:
     """Train the tf_keras ``model`` in place, with a learning rate that falls from ``learning_rate`` to 0 as a cosine.
 
     So short a training ends well only at a small rate: on Fashion-MNIST that is worth a point or more.
     What earlier steps made of the weights stays: pruned weights remain zero, clustered ones remain clustered.
+    It learns the labels, with the user's loss or the one that suits the model's output, mixed with the answers of
+    ``training.teacher`` if it has any.
 
     Args:
-        objective: what to learn; None: the labels, with the loss that suits the model's output, mixed with the
-            answers of ``training.teacher`` if it has any.
         temperature: at which soft labels are compared with that teacher's.
         around: makes the Keras model whose training trains ``model``, for losses on more than the outputs.
+        settled: share of the steps after which an epoch may be the best: a schedule must have come to its end.
 
     Raises:
-        UsageError: the labels do not go with the model's output.
+        UsageError: the labels do not go with the model's output, or the user's loss fails.
     """
     import tf_keras
 
-    if objective is None:
-        objective = _objective(model, training, temperature)
+    objective = _objective(model, training, temperature)
+    course, x, y = training.course, training.x, objective.targets
+    more: dict[str, Any] = {}
+    if course.validation:
+        chosen, aside = _watch.apart(len(x), course.validation, training.seed)
+        more = {"validation_data": (x[aside], y[aside]), "validation_batch_size": batch_size}
+        x, y = x[chosen], y[chosen]
+        callbacks = [*callbacks, _watch.best(course.patience, max(0, math.ceil(settled * epochs - 1e-9) - 1))]
     for layer in layers(model):
         if type(layer).__name__ == "BatchNormalization":
             layer.momentum = MOMENTUM
-    total = epochs * steps(len(training.x), batch_size)
-    done = 0
-
-    def count(batch: int, logs: object) -> None:
-        nonlocal done
-        done += 1
-        progress(done / total)
-
+    total = all_steps(training, epochs, batch_size)
     falling = tf_keras.optimizers.schedules.CosineDecay(learning_rate, total)
     trained = model if around is None else around(model)
-    optimizer = tf_keras.optimizers.Adam(falling)
-    trained.compile(optimizer=optimizer, loss=objective.loss, loss_weights=objective.loss_weights)
+    trained.compile(
+        optimizer=tf_keras.optimizers.Adam(falling), loss=objective.loss, metrics=[] if around else objective.metrics
+    )
     trained.fit(
-        training.x,
-        objective.targets,
+        x,
+        y,
         batch_size=batch_size,
         epochs=epochs,
         shuffle=True,
         verbose=0,
-        callbacks=[*callbacks, *_keep.callbacks(model), tf_keras.callbacks.LambdaCallback(on_batch_end=count)],
+        callbacks=[*_keep.callbacks(model), *callbacks, _watch.teller(training.tell, progress, total)],
+        **more,
     )
 
 
-def _objective(model: Any, training: Training, temperature: float) -> Objective:
+def _objective(model: Any, training: Training, temperature: float) -> _Objective:
     """The labels, mixed with what the teacher of ``training`` answers, if it has one."""
-    hard = loss(model, training)
-    if training.teacher is None or training.share == 0:
-        return Objective(training.y, hard)
+    hard, share, labels = loss(model, training), training.course.distill, training.y
+    if training.teacher is None or share == 0:
+        return _Objective(labels, hard, _own.metrics(model, training, 0))
     if training.teacher.shape[1:] != tuple(model.outputs[0].shape)[1:]:
         raise UsageError(
             training.place,
             f"the teacher answers with {training.teacher.shape[1:]}, the student with {model.outputs[0].shape[1:]}",
             "let both have the same classes",
         )
-    labels = int(np.prod(training.y.shape[1:], dtype=int))
-    classes = _teacher.classifies(training.y, training.teacher.shape[-1])
+    columns = int(np.prod(labels.shape[1:], dtype=int))
+    classes = _teacher.classifies(labels, training.teacher.shape[-1])
     sums = np.abs(training.teacher.sum(axis=-1) - 1).max() if classes else 0.0
     raw = bool(classes and (sums > 1e-3 or training.teacher.min() < 0))
     ours = last_activation(model) not in ("softmax", "sigmoid")
     mixed = _teacher.loss(
-        hard, share=training.share, labels=labels, classes=classes, logits=(raw, ours), temperature=temperature
+        hard, share=share, labels=columns, classes=classes, logits=(raw, ours), temperature=temperature
     )
-    return Objective(_teacher.targets(training.y, training.teacher), mixed)
+    return _Objective(_teacher.targets(labels, training.teacher), mixed, _own.metrics(model, training, columns))
 
 
 def steps(samples: int, batch_size: int) -> int:
     """Optimizer steps in an epoch."""
     return -(-samples // batch_size)
+
+
+def all_steps(training: Training, epochs: int, batch_size: int) -> int:
+    """Optimizer steps of a whole fine-tuning, without the samples that are kept aside."""
+    share, count = training.course.validation, len(training.x)
+    return epochs * steps(len(_watch.apart(count, share, training.seed)[0]) if share else count, batch_size)
 
 
 def layers(model: Any) -> Iterator[Any]:
@@ -124,10 +133,11 @@ def layers(model: Any) -> Iterator[Any]:
 
 
 def loss(model: Any, training: Training) -> Any:
-    """The loss that suits output and labels: cross-entropy for integer labels, else mean squared error.
+    """The user's own, or the loss that suits output and labels: cross-entropy for classes, else mean squared error.
 
     Raises:
-        UsageError: a label is not a class of the model, or targets have another shape than the output.
+        UsageError: a label is not a class of the model, targets have another shape than the output, or the user's own
+            loss fails.
     """
     import tf_keras
 
@@ -135,6 +145,8 @@ def loss(model: Any, training: Training) -> Any:
         raise UsageError(
             training.place, f"the model has {len(model.outputs)} outputs; fine-tuning knows one", "remove the step"
         )
+    if training.loss is not None:
+        return _own.loss(model, training)
     shape = tuple(model.outputs[0].shape)[1:]
     labels = training.y
     probabilities = last_activation(model) in ("softmax", "sigmoid")

@@ -18,7 +18,9 @@ from edgebuild.errors import ToolError
 class ClusterSettings:
     """Settings of ``cluster``."""
 
-    clusters: int = field(default=16, metadata={"help": "how many distinct weights, 2 to 64, zero included"})
+    clusters: int = field(
+        default=16, metadata={"help": "how many distinct weights, zero included: 2 to 64, from 3 for a layer"}
+    )
     per: Literal["channel", "layer"] = field(
         default="channel",
         metadata={"help": "whether each output channel has values of its own, or a layer shares them"},
@@ -33,6 +35,8 @@ class ClusterSettings:
     def __post_init__(self) -> None:
         if not 2 <= self.clusters <= 64:
             raise ValueError(f"clusters must lie between 2 and 64, not {self.clusters}")
+        if self.per == "layer" and self.clusters < 3:
+            raise ValueError(f"clusters of a layer must lie between 3 and 64 for TF-MOT, not {self.clusters}")
         if self.epochs < 1 or self.batch_size < 1:
             raise ValueError("epochs and batch_size must be at least 1")
         if not self.learning_rate > 0:

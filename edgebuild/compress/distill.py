@@ -107,7 +107,7 @@ class Distill(Technique[DistillSettings]):
 
         _fine_tune.fit(
             student,
-            replace(training, teacher=soft, share=share),
+            replace(training, teacher=soft, course=replace(training.course, distill=share)),
             epochs=settings.epochs,
             batch_size=settings.batch_size,
             learning_rate=settings.learning_rate,

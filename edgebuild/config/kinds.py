@@ -239,3 +239,19 @@ class Data(Kind):
 
     def schema(self) -> dict[str, Any]:
         return {"type": "string", "minLength": 1}
+
+
+@dataclass(frozen=True)
+class Function(Kind):
+    """A function of the user's."""
+
+    words = '"file.py:function"'
+
+    def read(self, value: Any, folder: Path) -> DataSource:
+        file, _, function = value.rpartition(":") if isinstance(value, str) else ("", "", "")
+        if not file.endswith(".py") or not function.isidentifier():
+            raise self.refuse(value)
+        return DataSource("python", absolute(file, folder), function)
+
+    def schema(self) -> dict[str, Any]:
+        return {"type": "string", "pattern": r"\.py:[A-Za-z_][A-Za-z0-9_]*$"}

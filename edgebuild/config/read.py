@@ -114,6 +114,12 @@ def check_files(config: Config) -> None:
                 f"no such {name} data: {_shown(source.path)}",
                 f"correct data.{name} or --{name}",
             )
+    for name in ("loss", "metric"):
+        own: DataSource | None = getattr(config, name)
+        if own is not None and not own.path.exists():
+            raise UsageError(
+                place(config.file, ("compress", name)), f"no such file: {_shown(own.path)}", f"correct compress.{name}"
+            )
     from_training = config.model.is_dir() or config.model.suffix in (".keras", ".h5", ".hdf5")
     if from_training and config.precision.startswith("int") and config.calibration is None:
         raise UsageError(

@@ -7,7 +7,7 @@ From this table come the reader and its messages, the command's options, the JSO
 from __future__ import annotations
 
 from edgebuild.config.key import Key
-from edgebuild.config.kinds import Bytes, Choice, Count, Data, File, Flag, Fraction, Identifier
+from edgebuild.config.kinds import Bytes, Choice, Count, Data, File, Flag, Fraction, Function, Identifier
 from edgebuild.config.lists import Plugins, Recipe, Targets
 
 FILE_NAME = "edgebuild.toml"
@@ -193,6 +193,23 @@ KEYS: tuple[Key, ...] = (
         '[{ prune = { sparsity = 0.5, epochs = 1 } }, { quantize = "int8" }]',
         default="none",
         per_target=True,
+    ),
+    Key(
+        ("compress", "loss"),
+        "loss",
+        Function(),
+        "Loss of the steps' fine-tuning: a function of a batch's labels and outputs, in TensorFlow, that gives one "
+        "number or one a sample.",
+        '"losses.py:focal"',
+        default="cross-entropy for class labels, else the mean squared error",
+    ),
+    Key(
+        ("compress", "metric"),
+        "metric",
+        Function(),
+        "What fine-tuning tells beside its loss: a function as for loss.",
+        '"losses.py:top_two"',
+        default="accuracy for class labels",
     ),
     Key(
         ("proof", "vectors"),

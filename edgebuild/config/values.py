@@ -60,6 +60,7 @@ class Config:
         name: C identifier that prefixes every generated symbol.
         targets: names of profiles, or absolute paths of the user's own.
         output: folder that receives one folder a target, absolute.
+        loss, metric: the user's functions for fine-tuning, or None for what suits the model's output.
         precision: plugin in ``edgebuild.convert``.
         quantization: settings of that precision, and of the technique that prepares a model for it.
         engine: ``c`` or ``litert``, or None for the target's default.
@@ -87,6 +88,8 @@ class Config:
     evaluation: DataSource | None = None
     training: DataSource | None = None
     steps: tuple[Step, ...] = ()
+    loss: DataSource | None = None
+    metric: DataSource | None = None
     precision: str = "int8"
     quantization: Mapping[str, Any] = field(default_factory=dict)
     engine: Literal["c", "litert"] | None = None

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgebuild.convert import _flatbuffer
+from edgebuild.convert import _flatbuffer, _levels
 from edgebuild.convert._statistics import Seen
 
 _LIMIT = 32.0
@@ -96,6 +96,7 @@ def _equalize(tree: Any, first: Any, second: Any, seen: Seen) -> bool:
 
 
 def _clustered(values: NDArray[Any]) -> bool:
-    """Whether clustering made the weights few distinct values a channel, which scaling inputs would undo."""
+    """Whether the weights are few distinct values, of channels or of all, or 16 levels: scaling would undo that."""
     channels = values.reshape(values.shape[0], -1)
-    return all(2 * len(np.unique(channel)) <= len(channel) for channel in channels)
+    few = all(2 * len(np.unique(channel)) <= len(channel) for channel in channels)
+    return few or 4 * len(np.unique(values)) <= values.size or _levels.of(channels) is not None

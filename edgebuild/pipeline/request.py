@@ -24,7 +24,7 @@ REPORT = "report.json"
 _WHERE = ("targets", "output", "file", "overrides", "timeout")
 """Settings that say where things are or how long to wait: the bundle's bytes do not depend on them."""
 
-_CONTENT = ("model", "labels", "calibration", "evaluation", "training")
+_CONTENT = ("model", "labels", "calibration", "evaluation", "training", "loss", "metric")
 """Settings that name files: their content counts."""
 
 
@@ -60,7 +60,8 @@ class Request:
     def files(self) -> Iterator[Path]:
         """Every file of the user's that the build reads, folders spread out; the profiles come last."""
         config = self.config
-        sources = [s.path for s in (config.calibration, config.evaluation, config.training) if s is not None]
+        given = (config.calibration, config.evaluation, config.training, config.loss, config.metric)
+        sources = [source.path for source in given if source is not None]
         sources += self.step_files()
         named = [path for path in (config.file, config.labels) if path is not None]
         for path in dict.fromkeys([*named, config.model, *sources]):
@@ -85,7 +86,7 @@ class Request:
         return cache.key(
             own_digest(),
             cache.file_digest(config.model),
-            [_source(s) for s in (config.calibration, config.evaluation, config.training)],
+            [_source(s) for s in (config.calibration, config.evaluation, config.training, config.loss, config.metric)],
             config.steps,
             [cache.file_digest(path) for path in self.step_files() if path.exists()],
             config.precision,

@@ -39,6 +39,7 @@ class Job:
         evaluation_samples: accuracy is measured on the first so many samples, here and on the device.
         calibration_samples: at most so many, spread evenly over the calibration data, feed the quantizer.
         input_shape: shape that the model takes, with batch 1; for ``data`` and ``split``.
+        loss, metric: functions of labels and outputs for the steps' fine-tuning; None: what suits the output.
         held_out: how many training samples ``split`` keeps aside, at most a fifth of them.
         folder: where the files that the steps' settings name are looked for.
         code: which edgebuild this is, under which the cache keeps what each step made; empty: nothing is kept.
@@ -55,6 +56,8 @@ class Job:
     calibration: DataSource | None = None
     evaluation: DataSource | None = None
     training: DataSource | None = None
+    loss: DataSource | None = None
+    metric: DataSource | None = None
     evaluation_samples: int = 500
     calibration_samples: int = 500
     input_shape: tuple[int, ...] | None = None
@@ -79,6 +82,8 @@ class Job:
             calibration=config.calibration,
             evaluation=config.evaluation,
             training=config.training,
+            loss=config.loss,
+            metric=config.metric,
             evaluation_samples=config.evaluation_samples,
             seed=config.seed,
             folder=Path(os.path.abspath(config.file.parent if config.file else Path())),
@@ -95,7 +100,7 @@ class Job:
         values: dict[str, Any] = json.loads(text)
         for key in ("model", "out", "folder"):
             values[key] = Path(values[key])
-        for key in ("calibration", "evaluation", "training"):
+        for key in ("calibration", "evaluation", "training", "loss", "metric"):
             values[key] = _source(values[key])
         values["steps"] = tuple(Step(**step) for step in values["steps"])
         if values["input_shape"] is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import sys
 import traceback
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -101,15 +102,28 @@ def _unreadable(place: str, error: Exception) -> UsageError:
     )
 
 
-def _python(source: DataSource, place: str) -> tuple[NDArray[Any], NDArray[Any] | None]:
+def function(source: DataSource) -> Callable[..., Any]:
+    """The user's function that ``source`` names.
+
+    Raises:
+        UsageError: there is none, or its file raises.
+    """
+    place = f"{source.path}:{source.function}"
+    if not source.path.exists():
+        raise UsageError(place, "the file does not exist", "check the path")
     with reads.noted():
-        function = getattr(_module(source.path, place), str(source.function), None)
-        if not callable(function):
-            raise UsageError(
-                place, f"{source.path.name} has no function {source.function!r}", "define it, or name another"
-            )
+        found: Any = getattr(_module(source.path, place), str(source.function), None)
+    if not callable(found):
+        raise UsageError(place, f"{source.path.name} has no function {source.function!r}", "define it, or name another")
+    call: Callable[..., Any] = found
+    return call
+
+
+def _python(source: DataSource, place: str) -> tuple[NDArray[Any], NDArray[Any] | None]:
+    call = function(source)
+    with reads.noted():
         try:
-            answer = function()
+            answer = call()
         except (KeyboardInterrupt, MemoryError):
             raise
         except BaseException as error:

@@ -6,9 +6,6 @@ from __future__ import annotations
 
 import json
 import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, replace
 from importlib import metadata
 from pathlib import Path
@@ -17,33 +14,8 @@ from typing import Any
 from edgebuild import compress, convert, loaders
 from edgebuild.config import Step
 from edgebuild.errors import EdgebuildError, UsageError
-from edgebuild.worker.events import Progress
+from edgebuild.worker.clock import Clock, Report
 from edgebuild.worker.job import Job
-
-Report = Callable[[Progress, float | None], None]
-
-
-class Clock:
-    """Announces stages and measures how long each took (``seconds``)."""
-
-    def __init__(self, report: Report) -> None:
-        self._report = report
-        self.seconds: dict[str, float] = {}
-
-    @contextmanager
-    def stage(self, name: str, text: str, limit: float) -> Iterator[Callable[[float], None]]:
-        """Within it, call the given function with the fraction that is done."""
-        self._report(Progress(name, text), limit)
-        began, last = time.monotonic(), 0.0
-
-        def progress(fraction: float) -> None:
-            nonlocal last
-            if fraction - last >= 0.01 or fraction >= 1:  # a line for each sample would cost more than the sample
-                last = fraction
-                self._report(Progress(name, text, min(fraction, 1.0)), None)
-
-        yield progress
-        self.seconds[name] = round(self.seconds.get(name, 0.0) + time.monotonic() - began, 3)
 
 
 def run(job: Job, report: Report) -> None:
@@ -63,7 +35,7 @@ def run(job: Job, report: Report) -> None:
             halves.write(job)
     else:
         _convert(job, clock)
-    sources = (job.calibration, job.evaluation, job.training)
+    sources = (job.calibration, job.evaluation, job.training, job.loss, job.metric)
     if any(source is not None and source.kind == "python" for source in sources):
         from edgebuild.worker import reads
 
@@ -92,7 +64,7 @@ def _convert(job: Job, clock: Clock) -> None:
     shape, dtype = model.inputs[0].shape, model.inputs[0].dtype
     evaluation = _read_evaluation(job, clock, shape, dtype)
     calibration = training = None
-    from edgebuild.worker import samples
+    from edgebuild.worker import samples, training_data
     from edgebuild.worker import steps as compression
     from edgebuild.worker.accuracy import right, size, write_right
 
@@ -102,8 +74,8 @@ def _convert(job: Job, clock: Clock) -> None:
                 samples.read(job.calibration, "calibration", shape, dtype).x, job.calibration_samples
             )
         if any(technique.trains for technique, _ in techniques):
-            training = _training(job, samples, shape, dtype)
-    if training is not None and any(compress.share(step.technique, step.settings) for step in job.steps):
+            training = training_data.read(job, shape, dtype)
+    if training is not None and any(compress.course(step.technique, step.settings).distill for step in job.steps):
         with clock.stage("teach", "asking the model what it answers", limits.measure):
             training = compression.taught(training, model)
 
@@ -121,8 +93,9 @@ def _convert(job: Job, clock: Clock) -> None:
         step, (technique, settings) = job.steps[number], techniques[number]
         technique.check(keras_model, settings)
         _seed(job)
-        given = compression.with_share(training, step) if training is not None and technique.trains else None
         with clock.stage(step.technique, f"compressing: {step.technique}", limits.compress) as progress:
+            course = compress.course(step.technique, step.settings)
+            given = replace(training, course=course, tell=progress.tell) if training and technique.trains else None
             return technique.apply(keras_model, given, settings, progress)
 
     def describe(loaded: loaders.Loaded) -> dict[str, Any]:
@@ -231,25 +204,6 @@ def _seed(job: Job) -> None:
     for name in ("keras", "tf_keras"):
         if name in sys.modules:
             sys.modules[name].utils.set_random_seed(job.seed)
-
-
-def _training(job: Job, samples: Any, shape: tuple[int, ...], dtype: str) -> compress.Training:
-    assert job.training is not None, "checked before the model was opened"
-    read = samples.read(job.training, "training", shape, dtype)
-    if read.y is None:
-        raise UsageError(
-            read.place,
-            "the training data has no labels",
-            "give y as well: numpy.savez(path, x=…, y=…) or return (x, y)",
-        )
-
-    def open_model(file: str) -> Any:
-        path = job.folder / file
-        loader = loaders.find(loaders.recognise(path))
-        loader.inspect(path, allow_unsafe=job.allow_unsafe_model)
-        return loaders.for_compression(loader.load(path, allow_unsafe=job.allow_unsafe_model), path).model
-
-    return compress.Training(read.x, read.y, read.place, job.seed, open_model=open_model)
 
 
 def _read_evaluation(job: Job, clock: Clock, shape: tuple[int, ...], dtype: str) -> Any:

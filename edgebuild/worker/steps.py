@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from edgebuild import cache, compress, loaders
-from edgebuild.config import Step
+from edgebuild.config import DataSource, Step
 from edgebuild.worker.job import Job
 
 _VERSIONS = ("tensorflow", "tf_keras", "tensorflow-model-optimization", "numpy")
@@ -56,8 +56,8 @@ def run(job: Job, settings: Sequence[Any], given: Given) -> tuple[loaders.Loaded
         return model, told
     key = _begin(job, given) if job.code else ""
     for number, (step, own) in enumerate(zip(job.steps, settings, strict=True)):
-        share = compress.share(step.technique, step.settings)
-        shown = {**asdict(own), **({compress.DISTILL: share} if share else {})}
+        course = asdict(compress.course(step.technique, step.settings))
+        shown = {**asdict(own), **{name: value for name, value in course.items() if value}}
         if key:
             key = cache.key(key, step.technique, shown, _files(job, step))
             place, _ = cache.make("step", key, _making(number, given, model, job))
@@ -99,7 +99,16 @@ def _begin(job: Job, given: Given) -> str:
     samples = [] if given.evaluation is None else [given.evaluation.x, given.evaluation.y]
     versions = [metadata.version(package) for package in _VERSIONS]
     arrays = [[_digest(array) for array in group if array is not None] for group in (data, samples)]
-    return cache.key(job.code, cache.file_digest(job.model), arrays, job.seed, job.threads, versions)
+    own = [(_code(source), source.function) for source in (job.loss, job.metric) if source is not None]
+    return cache.key(job.code, cache.file_digest(job.model), arrays, own, job.seed, job.threads, versions)
+
+
+def _code(source: DataSource) -> list[str]:
+    """The user's file with a loss or metric, and every other Python file that was read with it."""
+    from edgebuild.worker import reads
+
+    others = [digest for path, digest in reads.digests().items() if path.endswith(".py")]
+    return [cache.file_digest(source.path), *sorted(others)]
 
 
 def _digest(array: Any) -> str:
@@ -109,11 +118,6 @@ def _digest(array: Any) -> str:
 
 def _files(job: Job, step: Step) -> list[str]:
     return [cache.file_digest(job.folder / name) for name in compress.files(step.technique, step.settings)]
-
-
-def with_share(training: compress.Training, step: Step) -> compress.Training:
-    """``training`` with the share of the loss that this step lets the loaded model have."""
-    return replace(training, share=compress.share(step.technique, step.settings))
 
 
 def taught(training: compress.Training, model: loaders.Loaded) -> compress.Training:

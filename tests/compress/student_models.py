@@ -16,7 +16,18 @@ import tensorflow as tf
 import tf_keras
 
 from edgebuild import compress, models
-from edgebuild.compress import Training, _fine_tune, _graph, _macs, _ranks, _rebuild, _teacher, _width, factorize
+from edgebuild.compress import (
+    Course,
+    Training,
+    _fine_tune,
+    _graph,
+    _macs,
+    _ranks,
+    _rebuild,
+    _teacher,
+    _width,
+    factorize,
+)
 from edgebuild.errors import UsageError
 
 tf.config.experimental.enable_op_determinism()
@@ -102,7 +113,14 @@ def factorization() -> None:
     soft = _teacher.answers(lambda x: whole(x, training=False), IMAGES)
     for of, keep in (("macs", 0.4), ("weights", 0.5)):
         results = [
-            apply("factorize", net(), training(teacher=soft, share=0.5), progress.append, of=of, keep=keep)
+            apply(
+                "factorize",
+                net(),
+                training(teacher=soft, course=Course(distill=0.5)),
+                progress.append,
+                of=of,
+                keep=keep,
+            )
             for _ in range(2)
         ]
         share = factorize.amount(results[0], of) / factorize.amount(whole, of)

@@ -84,7 +84,8 @@ CHANGE = "change the setting"
             {"zzz": 1},
             "",
             "unknown setting 'zzz'",
-            "use one of sparsity, pattern, schedule, epochs, batch_size, learning_rate, layers",
+            "use one of sparsity, pattern, schedule, epochs, batch_size, learning_rate, layers, "
+            "distill, validation, patience",
         ),
     ],
 )

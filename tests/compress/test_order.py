@@ -64,12 +64,12 @@ def test_every_step_that_trains_can_follow_the_model_as_it_was() -> None:
     for name in compress.names():
         technique = compress.find(name)
         if technique.trains and name != "distill":
-            assert compress.share(name, {"distill": 0.25}) == 0.25
+            assert compress.course(name, {"distill": 0.25}).distill == 0.25
             assert compress.settings(name, {"distill": 0.25}) == compress.settings(name, {})
-            assert compress.DISTILL in compress.defaults(name)
-    assert compress.share("prune", {}) == 0.0
-    assert compress.share("factorize", {}) == 0.5
-    assert compress.share("distill", {"width": 0.5}) == 0.0
+            assert "distill" in compress.defaults(name)
+    assert compress.course("prune", {}).distill == 0.0
+    assert compress.course("factorize", {}).distill == 0.5
+    assert compress.course("distill", {"width": 0.5}).distill == 0.0
 
 
 @pytest.mark.parametrize(
@@ -101,6 +101,11 @@ CHANGE = "change the setting"
         ),
         ("distill", {"width": 0.5, "temperature": 0.5}, "temperature must be at least 1, not 0.5"),
         ("distill", {"width": 0.5, "label_weight": 2}, "label_weight must lie between 0 and 1, not 2"),
+        (
+            "cluster",
+            {"clusters": 2, "per": "layer"},
+            "clusters of a layer must lie between 3 and 64 for TF-MOT, not 2",
+        ),
         ("factorize", {"keep": 1}, "keep must lie between 0 and 1, not 1"),
         ("factorize", {"kinds": []}, "kinds names no kind"),
     ],

@@ -50,6 +50,13 @@ TEXTS = {
         "edgebuild.toml:2: model.final_softmax: expected true or false, found 'no'\n  remedy: write true or false"
     ),
     "[model]\npath = 3": ("edgebuild.toml:2: model.path: expected a path, found 3\n  remedy: write a path"),
+    '[compress]\nloss = "losses.py"': (
+        "edgebuild.toml:2: compress.loss: expected \"file.py:function\", found 'losses.py'\n"
+        '  remedy: write "file.py:function"'
+    ),
+    "[compress]\nmetric = 3": (
+        'edgebuild.toml:2: compress.metric: expected "file.py:function", found 3\n  remedy: write "file.py:function"'
+    ),
     '[data]\ncalibration = "data.py"': (
         'edgebuild.toml:2: data.calibration: expected "file.npz", "folder/" with x.npy and y.npy, '
         "or \"file.py:function\", found 'data.py'\n"

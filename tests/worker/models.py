@@ -26,8 +26,9 @@ def models(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequ
 
 
 def run_script(script: Path, *words: str | Path) -> str:
-    """What ``script`` prints, run with the folder ``words[0]`` made for it."""
-    Path(words[0]).mkdir(exist_ok=True)
+    """What ``script`` prints, run with the folder ``words[0]``, if it is given, made for it."""
+    for folder in words[:1]:
+        Path(folder).mkdir(exist_ok=True)
     done = subprocess.run(
         [sys.executable, script, *words], capture_output=True, text=True, cwd=Path(__file__).parents[2], check=False
     )

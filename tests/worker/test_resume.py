@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from edgebuild import cache
+from edgebuild import cache, compress
 from edgebuild.artifacts import Converted
 from edgebuild.config import DataSource, Step
 from edgebuild.worker import client
@@ -80,6 +80,43 @@ def test_killed_in_its_second_step(models: Path, tmp_path: Path, kept: Path) -> 
     assert "qat" in stages
     assert again.tflite.read_bytes() == whole.tflite.read_bytes()
     assert [step.after for step in again.compression] == [step.after for step in whole.compression]
+
+
+LEAST: dict[str, dict[str, object]] = {
+    "cluster": {"clusters": 3, "per": "layer", "layers": ["pointwise"]},
+    "distill": {"width": 0.5},
+    "factorize": {"keep": 0.95, "layers": ["pointwise"]},
+}
+"""What a technique needs on this small model."""
+
+WATCHED = """
+import sys
+from pathlib import Path
+from edgebuild.worker import client
+from edgebuild.worker.job import Job
+tell = lambda progress: print(progress.stage, flush=True)
+client.convert(Job.from_json(Path(sys.argv[1]).read_text()), tell)
+"""
+
+
+@pytest.mark.parametrize("name", [name for name in compress.names() if compress.find(name).trains])
+def test_every_technique_killed_in_its_midst_ends_with_the_same_bytes(
+    models: Path, tmp_path: Path, kept: Path, name: str
+) -> None:
+    steps = (Step(name, {**BRIEF, **LEAST.get(name, {})}),)
+    asked = tmp_path / "asked.json"
+    asked.write_text(job(models, tmp_path / "killed", "code", steps).to_json())
+    command = [sys.executable, "-c", WATCHED, asked]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as one:
+        assert one.stdout is not None
+        for line in one.stdout:
+            if line.strip() == name:
+                one.kill()
+                break
+    assert finished(kept) == []
+    again, _ = done(job(models, tmp_path / "killed", "code", steps))
+    anew, _ = done(job(models, tmp_path / "anew", "other code", steps))
+    assert again.tflite.read_bytes() == anew.tflite.read_bytes()
 
 
 def test_recipes_share_their_beginnings_and_nothing_else(models: Path, tmp_path: Path, kept: Path) -> None:
