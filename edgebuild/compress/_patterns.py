@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 CHANNELS = "channels"
 """The pattern that removes whole filters instead of writing zeros."""
 
-EXAMPLES = "unstructured, n:m such as 2:4, outputs x inputs such as 2x4, or channels"
+TARGET = "target"
+"""The pattern that the target's kernels skip best: :mod:`edgebuild.pipeline.target_steps` names it."""
+
+EXAMPLES = "unstructured, n:m such as 2:4, outputs x inputs such as 2x4, target, or channels"
 
 
 @dataclass(frozen=True)

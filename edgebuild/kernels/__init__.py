@@ -24,11 +24,13 @@ class Variant(Kernel):
     Attributes:
         op: public name of the operator it implements.
         compact: whether it stores weights smaller than they are: without zeros, or with four bits each.
+        skips: outputs and inputs of the blocks of zeros that it skips; 0 and 0 where it skips none.
         code: bytes of its code, about, as measured with the targets' flags.
     """
 
     op: ClassVar[str]
     compact: ClassVar[bool] = False
+    skips: ClassVar[tuple[int, int]] = (0, 0)
     code: ClassVar[int] = 1500
 
     @abstractmethod
@@ -52,6 +54,16 @@ def of(op: str) -> tuple[Kernel, ...]:
     """Every kernel of operator ``op``: those for certain CPUs, then the portable ones."""
     variants = [find(name) for name in names()]
     return (*(v for v in variants if v.op == op), *ops.find(op).kernels)
+
+
+def skipped(op: str, features: frozenset[str]) -> tuple[int, int]:
+    """The largest blocks of zeros that a kernel of ``op`` skips on a CPU with ``features``; 0 and 0 if none skips any.
+
+    A larger block is looked up less often, and any kernel for smaller ones skips it too.
+    """
+    fit = [find(name) for name in names()]
+    found = [variant.skips for variant in fit if variant.op == op and variant.features <= features]
+    return max(found, key=lambda block: block[0] * block[1], default=(0, 0))
 
 
 def compact(kernel: Kernel | None) -> bool:

@@ -18,6 +18,7 @@ class Conv2DSparseDsp(Variant):
     template = "conv_2d/sparse_dsp.c.j2"
     features = frozenset({"thumb2", "dsp"})
     compact = True
+    skips = (2, 4)
     code = 1900
     includes = ("string.h",)
 

@@ -40,6 +40,7 @@ class Conv2DSparseMve(Variant):
     template = "conv_2d/sparse_mve.c.j2"
     features = frozenset({"mve"})
     compact = True
+    skips = (2, 4)
     code = 550
     includes = ("arm_mve.h",)
 

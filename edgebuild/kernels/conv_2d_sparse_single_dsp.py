@@ -73,6 +73,7 @@ class Conv2DSparseSingleDsp(Variant):
     template = "conv_2d/sparse_single_dsp.c.j2"
     features = frozenset({"thumb2", "dsp"})
     compact = True
+    skips = (1, 1)
     code = 1600
     includes = ("string.h",)
 

@@ -23,6 +23,7 @@ class Conv2DSparseThumb(Variant):
     template = "conv_2d/sparse_thumb.c.j2"
     features = frozenset({"thumb"})
     compact = True
+    skips = (1, 4)
     code = 1500
 
     def exact(self, node: Node, graph: Graph) -> bool:

@@ -20,6 +20,7 @@ class Conv2DSparseThumb2(Variant):
     template = "conv_2d/sparse_thumb2.c.j2"
     features = frozenset({"thumb2"})
     compact = True
+    skips = (1, 4)
     code = 1250
 
     def exact(self, node: Node, graph: Graph) -> bool:

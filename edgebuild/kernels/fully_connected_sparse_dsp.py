@@ -15,6 +15,7 @@ class FullyConnectedSparseDsp(Variant):
     template = "fully_connected/sparse_dsp.c.j2"
     features = frozenset({"thumb2", "dsp"})
     compact = True
+    skips = (4, 4)
     code = 500
     includes = ("string.h",)
 

@@ -22,6 +22,7 @@ class FullyConnectedSparseMve(Variant):
     template = "fully_connected/sparse_mve.c.j2"
     features = frozenset({"mve"})
     compact = True
+    skips = (8, 4)
     code = 300
 
     def exact(self, node: Node, graph: Graph) -> bool:

@@ -26,6 +26,7 @@ class FullyConnectedSparseThumb(Variant):
     template = "fully_connected/sparse_thumb.c.j2"
     features = frozenset({"thumb"})
     compact = True
+    skips = (4, 4)
     code = 600
 
     def exact(self, node: Node, graph: Graph) -> bool:

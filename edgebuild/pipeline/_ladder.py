@@ -35,7 +35,7 @@ class Recipe:
     Attributes:
         lever: which of :data:`LEVERS` it uses; empty for none.
         strength: share of the multiply-accumulates that the lever takes away.
-        blocks: share of zeros in blocks of 2 x 4; 0 without.
+        blocks: share of zeros in blocks that the target's kernels skip; 0 without.
         int4: whether weights are trained to have 16 levels.
     """
 
@@ -63,7 +63,7 @@ class Recipe:
             more = {**tuned, "epochs": 3 * settings.epochs, "learning_rate": 3 * settings.learning_rate}
             found.append(Step("distill", {"width": width, **more}))
         if self.blocks:
-            found.append(Step("prune", {"pattern": "2x4", "sparsity": self.blocks, "distill": 0.5, **tuned}))
+            found.append(Step("prune", {"pattern": "target", "sparsity": self.blocks, "distill": 0.5, **tuned}))
         return tuple(found)
 
     def quantization(self, settings: AutoSettings) -> dict[str, Any]:

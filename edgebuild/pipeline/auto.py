@@ -17,7 +17,7 @@ from edgebuild import cache
 from edgebuild.config import DataSource, Gates
 from edgebuild.config.automatic import NAME, AutoSettings
 from edgebuild.errors import AccuracyError, BudgetError, EdgebuildError, ToolError, UnsupportedError, UsageError
-from edgebuild.pipeline import _judged, _ladder
+from edgebuild.pipeline import _judged, _ladder, target_steps
 from edgebuild.pipeline._ladder import Recipe, Trial
 from edgebuild.pipeline.request import Request
 from edgebuild.pipeline.stages import Stages
@@ -67,7 +67,7 @@ def _with(request: Request, recipe: Recipe, settings: AutoSettings) -> Request:
         precision=recipe.precision,
         quantization=recipe.quantization(settings),
     )
-    return dataclasses.replace(request, config=config)
+    return dataclasses.replace(request, config=target_steps.of(config, request.profile))
 
 
 def _search(request: Request, settings: AutoSettings, stages: Stages) -> list[Trial]:

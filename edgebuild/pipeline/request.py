@@ -13,6 +13,7 @@ from typing import Any
 
 from edgebuild import __version__, cache, resources
 from edgebuild.config import Config, DataSource, automatic
+from edgebuild.pipeline import target_steps
 from edgebuild.process import Tool
 from edgebuild.reports.report import Report
 from edgebuild.target import load
@@ -54,6 +55,7 @@ class Request:
         """
         own = config.for_target(target)
         profile = load.load(target).with_engine(own.engine)
+        own = target_steps.of(own, profile)
         packages = profile.packages if own.packages is None else own.packages
         return cls(own, profile, own.io or profile.io, packages, own.output / profile.name)
 

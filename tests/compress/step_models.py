@@ -115,6 +115,9 @@ def patterns() -> None:
     for number, pattern in enumerate(("unstructured", "2x4", "2:4")):
         sparsity = {} if ":" in pattern else {"sparsity": 0.75}
         integers(f"pattern{number}", step("prune", chain(), pattern=pattern, layers=names, **sparsity))
+    both = step("prune", chain(), pattern="2x4", dense_pattern="4x4", sparsity=0.75, layers=names)
+    integers("both", both)
+    refused("no_target", lambda: step("prune", chain(), pattern="target"))
     masks = {}
     for name, shape, last in (("dense", (30, 10), True), ("conv", (3, 3, 6, 9), True), ("up", (2, 2, 9, 6), False)):
         weight = tf.constant(RANDOM.normal(size=shape).astype(np.float32))

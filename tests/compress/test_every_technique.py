@@ -81,10 +81,22 @@ CHANGE = "change the setting"
         ({"layers": [1]}, ", layers", "1 is not text", CHANGE),
         ({"layers": []}, "", "layers names no layer", CHANGE),
         (
+            {"pattern": "target", "dense_pattern": "4x4"},
+            "",
+            "pattern target says what becomes of Dense layers, so dense_pattern cannot",
+            CHANGE,
+        ),
+        (
+            {"pattern": "2:4", "dense_pattern": "4x4"},
+            "",
+            "dense_pattern goes with blocks and unstructured zeros, not with n:m",
+            CHANGE,
+        ),
+        (
             {"zzz": 1},
             "",
             "unknown setting 'zzz'",
-            "use one of sparsity, pattern, schedule, epochs, batch_size, learning_rate, layers, "
+            "use one of sparsity, pattern, dense_pattern, schedule, epochs, batch_size, learning_rate, layers, "
             "distill, validation, patience",
         ),
     ],

@@ -35,7 +35,8 @@ CHANGE = "\n  remedy: change the setting"
         ({"pattern": "0x4"}, "pattern '0x4': a block has 1 to 32 outputs and inputs"),
         (
             {"pattern": "blocks"},
-            "pattern 'blocks' is none; write unstructured, n:m such as 2:4, outputs x inputs such as 2x4, or channels",
+            "pattern 'blocks' is none; write unstructured, n:m such as 2:4, outputs x inputs such as 2x4, target, "
+            "or channels",
         ),
         ({"pattern": "2:4", "sparsity": 0.75}, "pattern 2:4 means sparsity 0.5, not 0.75"),
         (

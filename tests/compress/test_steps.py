@@ -49,6 +49,13 @@ def test_blocks_of_zeros(found: dict[str, Any], folder: Path, number: int, outpu
         assert 0.75 <= share < 0.8, layer
 
 
+def test_dense_layers_have_a_pattern_of_their_own(found: dict[str, Any], folder: Path) -> None:
+    kernels = integers(folder, "both")
+    assert 0.75 <= empty_blocks(kernels["wide"], 2, 4) < 0.8
+    assert empty_blocks(kernels["wide"], 4, 4) < 0.7
+    assert 0.75 <= empty_blocks(kernels["hidden"], 4, 4) < 0.8
+
+
 def test_two_of_four_inputs_stay(found: dict[str, Any], folder: Path) -> None:
     kernels = integers(folder, "pattern2")
     for layer in ("wide", "hidden"):
@@ -194,6 +201,11 @@ def test_only_the_named_layer_becomes_narrower(found: dict[str, Any]) -> None:
             "small",
             "compression step 'cluster': layer 'deep' (DepthwiseConv2D) has not the 64 weights a channel that 16 "
             "clusters need, or none that can be clustered\n  remedy: use some of hidden",
+        ),
+        (
+            "no_target",
+            "compression step 'prune': pattern target is for builds, which know their target\n"
+            "  remedy: name the pattern, such as 2x4",
         ),
         (
             "no_int4",
