@@ -51,8 +51,7 @@ class Channels:
         rows, folded, multiplier, shift = _without_constants(rows, folded, multiplier, shift, low, high, requantization)
         low, high = bounds(rows, folded)
         fits = bool((low >= -(2**31)).all() and (high < 2**31).all())
-        # 1 << 30 is the least multiplier that quantize_multiplier gives
-        fast = fits and bool(((multiplier >= 1 << 30) & (shift >= 2) & (shift <= 19)).all())
+        fast = fits and bool(_fast(multiplier, shift).all())
         form: Form = "general" if not fast else "relu" if requantization.low >= requantization.zero_point else "round"
         narrow = bool((low >= -(2**23)).all() and (high < 2**23).all())
         return cls(rows, folded, multiplier, shift, form, narrow)
@@ -85,18 +84,30 @@ def _without_constants(
     high: np.ndarray,
     requantization: Requantization,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """A channel whose output is the same at both ends of its interval gets no weights, and a plain multiplier."""
+    """A channel whose output is the same at both ends of its interval gets no weights, and a sum within the interval.
+
+    It keeps its multiplier, which layers with one multiplier for all channels like, unless that has no fast form or
+    the sum is too large for one: then a plain one serves.
+    """
     ends = np.stack([low, high])
     outputs = requantization.apply(ends).astype(np.int64)
     # within int32 the output grows with the accumulator; a left shift may wrap in between
     constant = (outputs[0] == outputs[1]) & (low >= -(2**31)) & (high < 2**31) & (shift >= 0)
+    inside = np.clip(0, low, high)
+    own = _fast(multiplier, shift) & (np.abs(inside) < 2**23)
     level = (outputs[0] - requantization.zero_point) << 3  # times 2^30 / 2^31 / 2^2
     return (
         np.where(constant[:, None], 0, weights),
-        np.where(constant, level, bias),
-        np.where(constant, 1 << 30, multiplier),
-        np.where(constant, 2, shift),
+        np.where(constant, np.where(own, inside, level), bias),
+        np.where(constant & ~own, 1 << 30, multiplier),
+        np.where(constant & ~own, 2, shift),
     )
+
+
+def _fast(multiplier: np.ndarray, shift: np.ndarray) -> np.ndarray:
+    """Which channels have a fast form: 1 << 30 is the least multiplier that quantize_multiplier gives."""
+    found: np.ndarray = (multiplier >= 1 << 30) & (shift >= 2) & (shift <= 19)
+    return found
 
 
 def words(values: np.ndarray | int) -> np.ndarray:

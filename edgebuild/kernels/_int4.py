@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+OFFSET = 8
+"""What makes every value fit four bits without a sign."""
+
 
 @dataclass(frozen=True, eq=False)
 class Levels:

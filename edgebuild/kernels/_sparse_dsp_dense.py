@@ -10,7 +10,8 @@ import numpy as np
 from edgebuild.ir.graph import Graph, Node
 from edgebuild.kernels import _dsp_pairs, _sparse_blocks
 from edgebuild.kernels._dsp_channels import Channels
-from edgebuild.ops import Call, fully_connected
+from edgebuild.kernels._dsp_dense import Dense
+from edgebuild.ops import Call
 from edgebuild.ops._requantization import Requantization
 
 INPUTS = 4
@@ -44,14 +45,10 @@ class SparseDense:
     @classmethod
     def of(cls, node: Node, graph: Graph) -> SparseDense:
         """The node in the groups that take the fewest instructions."""
-        portable = fully_connected.context(node, graph)
-        fields, arrays = {name: int(value) for name, value in portable.scalars.items()}, portable.arrays
-        zero_point, low, high = (fields[f"output_{name}"] for name in ("zero_point", "min", "max"))
-        found = Requantization(arrays["multiplier"], arrays["shift"], zero_point, low, high)
-        channels = Channels.of(arrays["weights"], arrays["bias"], fields["input_zero_point"], found)
-        alike = len(set(channels.multiplier.tolist())) == len(set(channels.shift.tolist())) == 1
-        form = "one" if alike and channels.form == "relu" else channels.form
-        made = [cls(channels, found, fields["features"], fields["rows"], form, group) for group in GROUPS]
+        dense = Dense.of(node, graph)
+        made = [
+            cls(dense.channels, dense.requantization, dense.features, dense.rows, dense.form, group) for group in GROUPS
+        ]
         return min(made, key=cls.instructions)
 
     @property

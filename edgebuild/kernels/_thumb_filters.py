@@ -85,13 +85,16 @@ class Filters:
         shift_left = self.shift < 0  # a left shift may wrap, so that outputs need not be monotone
         value = self.outputs(least)
         fixed = inside & ~shift_left & (value == self.outputs(greatest))
-        # round(2^30 * 1024 n / 2^31 / 2^9) = n
+        # any accumulator in between does, with the filter's own multiplier, which others may share, if that will do;
+        # otherwise round(2^30 * 1024 n / 2^31 / 2^9) = n
+        within = np.clip(0, least, greatest)
+        own = (self.multiplier > 0) & (self.shift >= 1) & (self.shift <= MAX_SHIFT) & (np.abs(within) < 1 << 23)
         return replace(
             self,
             weights=np.where(fixed[:, None], 0, self.weights),
-            bias=np.where(fixed, (value - self.zero_point) * 1024, self.bias),
-            multiplier=np.where(fixed, 1 << 30, self.multiplier),
-            shift=np.where(fixed, 9, self.shift),
+            bias=np.where(fixed, np.where(own, within, (value - self.zero_point) * 1024), self.bias),
+            multiplier=np.where(fixed & ~own, 1 << 30, self.multiplier),
+            shift=np.where(fixed & ~own, 9, self.shift),
         )
 
     @functools.cached_property

@@ -9,8 +9,9 @@ import numpy as np
 from edgebuild.ir.graph import Graph, Node
 from edgebuild.kernels import Variant
 from edgebuild.kernels._dsp_channels import Channels
+from edgebuild.kernels._dsp_dense import Dense
 from edgebuild.kernels._dsp_pairs import biases, in_order, multipliers, pairs, requantization, separable, weights
-from edgebuild.ops import Call, fully_connected
+from edgebuild.ops import Call
 from edgebuild.ops._requantization import Requantization
 
 _EACH = {"general": 40, "one": 6, "relu": 9, "round": 11}
@@ -29,15 +30,10 @@ class _Dense:
 
     @classmethod
     def of(cls, node: Node, graph: Graph) -> _Dense:
-        portable = fully_connected.context(node, graph)
-        fields, arrays = {name: int(value) for name, value in portable.scalars.items()}, portable.arrays
-        zero_point, low, high = (fields[f"output_{name}"] for name in ("zero_point", "min", "max"))
-        found = Requantization(arrays["multiplier"], arrays["shift"], zero_point, low, high)
-        channels = Channels.of(arrays["weights"], arrays["bias"], fields["input_zero_point"], found)
-        if fields["units"] == 1:
-            channels = channels.general()
-        one = len(set(channels.multiplier.tolist())) == len(set(channels.shift.tolist())) == 1
-        return cls(channels, found, fields["features"], fields["rows"], one and channels.form == "relu")
+        dense = Dense.of(node, graph)
+        channels = dense.channels if len(dense.channels.bias) > 1 else dense.channels.general()
+        uniform = dense.form == "one" and channels.form != "general"
+        return cls(channels, dense.requantization, dense.features, dense.rows, uniform)
 
     @property
     def order(self) -> np.ndarray:

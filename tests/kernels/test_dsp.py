@@ -279,7 +279,13 @@ def test_a_constant_channel_loses_its_weights_and_keeps_its_output():
     found = channels_of([[1, 1], [127, 127]], [10**6, 0])
     assert found.weights.tolist() == [[0, 0], [127, 127]]
     assert found.form == "relu"
-    assert arithmetic.requantize(found.bias[:1], int(found.multiplier[0]), -int(found.shift[0])) - 128 == 127
+    output = arithmetic.requantize(found.bias[:1], int(found.multiplier[0]), -int(found.shift[0])) - 128
+    assert np.clip(output, -128, 127) == 127
+
+
+def test_a_constant_channel_keeps_a_multiplier_that_others_share():
+    found = channels_of([[1, 1], [127, 127]], [10**6, 0])
+    assert found.multiplier[0] == found.multiplier[1] and found.shift[0] == found.shift[1]
 
 
 def test_average_pools_of_more_than_255_inputs_are_left_to_others(tmp_path):

@@ -1,0 +1,118 @@
+"""Fully connected layers of 16 levels, at the edge of each condition of the kernels that store four bits a weight."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from edgebuild import kernels
+from edgebuild.kernels import _sparse_blocks
+from edgebuild.kernels._int4_dsp_dense import REACH, Int4Dense
+from tests.kernels import sparse_cases as cases
+from tests.kernels.test_sparse import few, only
+
+CORES = ("cortex-m0plus", "cortex-m3", "cortex-m4", "cortex-m55")
+
+
+def steps(random: np.random.Generator, data: np.ndarray) -> np.ndarray:
+    """16 levels, with a step of its own for each channel."""
+    step = random.integers(1, 16, (len(data),) + (1,) * (data.ndim - 1))
+    return random.integers(-8, 8, data.shape) * step
+
+
+def empty_rows(random: np.random.Generator, data: np.ndarray) -> np.ndarray:
+    """16 levels, in a few channels only."""
+    data = cases.levels(random, data.shape, -8, 2)
+    data[[0, 1, 2, 3, 6]] = 0
+    return data
+
+
+def always(value: int):
+    """A change of weights to one value."""
+    return lambda random, data: data * 0 + value
+
+
+EDGES = {
+    "whole words": cases.dense(1, 64, 8, few(1)),
+    "a step of 16": cases.dense(1, 64, 8, few(16, 0.0, -8)),
+    "odd features and units": cases.dense(1, 61, 13, few(3)),
+    "rows": cases.dense(3, 20, 7, few(3)),
+    "odd rows": cases.dense(3, 9, 2, few(3)),
+    "one unit": cases.dense(2, 33, 1, few(2)),
+    "one input": cases.dense(2, 1, 5, few(2)),
+    "two roundings": cases.dense(1, 64, 12, few(3), activation="NONE", zero_points=(4, 9)),
+    "a narrow clamp": cases.dense(1, 64, 12, few(3), activation="RELU6", zero_points=(4, -90)),
+    "per channel": cases.dense(1, 128, 12, steps, per_channel=True),
+    "steps": cases.dense(1, 128, 12, steps),
+    "all-zero rows": cases.dense(1, 64, 11, empty_rows),
+    "all zero": cases.dense(1, 64, 8, always(0)),
+    "all -8": cases.dense(1, 500, 6, always(-8)),
+    "all -128, a step of 128": cases.dense(1, 40, 6, always(-128), low=-128),
+    "all 7": cases.dense(2, 24, 5, always(7)),
+    "sums beyond 19 bits": cases.dense(2, 1501, 9, few(2)),
+    "one weight": cases.dense(1, 640, 6, only((5, 639))),
+    "4x4 blocks": cases.dense(1, 64, 10, few(2, 0.75, -8, (4, 4))),
+    "4x4 blocks, cut": cases.dense(1, 77, 13, few(1, 0.75, -8, (4, 4)), activation="NONE", zero_points=(4, 9)),
+    "4x4 blocks of -8, sums beyond 19 bits": cases.dense(
+        1, 3000, 9, lambda random, data: cases.pruned(random, data * 0 - 8, (4, 4), 0.5)
+    ),
+    "4x2 blocks": cases.dense(1, 64, 10, few(2, 0.75, -8, (4, 2))),
+    "4x2 blocks, cut, rows": cases.dense(3, 61, 10, few(2, 0.75, -8, (4, 2))),
+    "4x2 blocks, per channel": cases.dense(1, 640, 12, few(1, 0.9, -8, (4, 2)), per_channel=True),
+    "4x2 blocks, sums beyond 19 bits": cases.dense(
+        1, 3000, 9, few(2, 0.5, -8, (4, 2)), activation="NONE", zero_points=(4, 9)
+    ),
+    "8x4 blocks": cases.dense(1, 160, 20, few(1, 0.8, -8, (8, 4))),
+    "8x4 blocks, per channel": cases.dense(2, 160, 16, few(1, 0.8, -7, (8, 4)), per_channel=True),
+    "a gap longer than a skip": cases.dense(1, 4000, 6, only((0, 3), (1, 3999), (5, 2000))),
+}
+
+
+@pytest.mark.parametrize("core", CORES)
+@pytest.mark.parametrize("level", ["-O2", pytest.param("-O0", marks=pytest.mark.slow)])
+def test_edges(core, level, tmp_path):
+    assert cases.wrong(list(EDGES.values()), tmp_path, core, (level,)) == []
+
+
+def exact(graph, core: str) -> set[str]:
+    """Names of the kernels that take ``graph`` on ``core``."""
+    return {type(kernel).__module__.rpartition(".")[2] for kernel in cases.sparse_kernels(graph, core)}
+
+
+@pytest.mark.parametrize("core", ["cortex-m0plus", "cortex-m4"])
+def test_every_step_is_stored_in_four_bits(core):
+    kind = {"cortex-m0plus": "thumb", "cortex-m4": "dsp"}[core]
+    for name in ("a step of 16", "per channel", "steps", "all -8", "all -128, a step of 128", "sums beyond 19 bits"):
+        graph = EDGES[name]
+        if core == "cortex-m0plus" and name == "sums beyond 19 bits":
+            continue  # rows of an odd length
+        assert f"fully_connected_int4_{kind}" in exact(graph, core), name
+        kernel = kernels.find(f"fully_connected_int4_{kind}")
+        weights = kernel.context(graph.nodes[0], graph).arrays["weights"]
+        units, features = (-(-size // 8) * 8 for size in graph.tensor(graph.nodes[0], 1).shape)
+        assert weights.nbytes <= units * (features // 2 + 12)
+
+
+def test_seventeen_levels_are_stored_in_eight_bits():
+    graph = cases.dense(1, 64, 8, lambda random, data: random.integers(-8, 9, data.shape))
+    assert not any("int4" in name for core in CORES for name in exact(graph, core))
+
+
+def test_a_gap_longer_than_a_skip_holds_a_block_of_zeros():
+    graph = EDGES["a gap longer than a skip"]
+    found = Int4Dense.sparse(graph.nodes[0], graph)
+    assert found.exact
+    assert any(len(blocks) > 3 for blocks in found.stored)
+    for blocks in found.stored:
+        assert (np.diff(blocks) - 1 <= REACH).all()
+        assert _sparse_blocks.skips(blocks, 1)[-1] & _sparse_blocks.LAST
+
+
+def test_blocks_are_as_wide_as_the_mask():
+    for columns in (4, 2):
+        graph = cases.dense(1, 640, 32, few(1, 0.75, -7, (4, columns)))
+        assert Int4Dense.sparse(graph.nodes[0], graph).block == columns
+        for core, kind in (("cortex-m4", "dsp"), ("cortex-m0plus", "thumb")):
+            kernel = kernels.find(f"fully_connected_sparse_int4_{kind}")
+            assert f"fully_connected_sparse_int4_{kind}" in exact(graph, core)
+            assert kernel.context(graph.nodes[0], graph).shape["block"] == columns
