@@ -203,6 +203,7 @@ def _insist_on_bytes(proof: Proof, lowered: Lowered, request: Request) -> None:
 def _report(
     request: Request, prepared: Model, lowered: Lowered, sources: Sources, image: Image, proof: Proof
 ) -> Report:
+    from edgebuild.pipeline import _figures
     from edgebuild.reports import budget
     from edgebuild.reports.pruned import pruned
 
@@ -223,10 +224,7 @@ def _report(
             "mismatched_bytes": proof.verdict.mismatched_bytes,
             "oracle": proof.verdict.oracle,
             "instructions": run.instructions,
-            "per_operator": [
-                {"op": step.op, "name": step.name, "instructions": count}
-                for step, count in zip(sources.steps, run.per_step, strict=False)
-            ],
+            "per_operator": _figures.per_operator(sources, run, lowered),
         },
         accuracy=outcome.accuracy(prepared, proof),
         compression=tuple(vars(step) for step in prepared.compression),
