@@ -81,7 +81,7 @@ $(PEER)/installed: benchmarks/peer.txt | $(INSTALLED)
 
 bench: install $(PEER)/installed
 	$(BIN)/python benchmarks/build_time.py
-	PYTHONPATH=. $(BIN)/python benchmarks/models.py --operators --bakenn $(PEER)/bin/python
+	PYTHONPATH=. $(BIN)/python benchmarks/models.py --operators --cycles --bakenn $(PEER)/bin/python
 
 bench-check: install
 	PYTHONPATH=. $(BIN)/python benchmarks/models.py --check

@@ -1,11 +1,12 @@
 """The four MLPerf Tiny models on every core, beside TFLM with CMSIS-NN: ``make bench``.
 
     python benchmarks/models.py [--core NAME]… [--model NAME]… [--memory HOW] [--optimize WHAT] [--operators]
-        [--bakenn PYTHON] [--json FILE] [--check] [--update]
+        [--cycles] [--bakenn PYTHON] [--json FILE] [--check] [--update]
 
 ``--operators`` adds a table an operator: instructions a multiply-accumulate, the ratio to what the inner loops alone
-take (benchmarks/bounds.toml); the JSON has it always. ``--bakenn`` runs another compiler beside ours, with the Python
-that it is installed in (benchmarks/peer.py).
+take (benchmarks/bounds.toml); the JSON has it always. ``--cycles`` adds estimated cycles, from how often each
+instruction was executed and from Arm's manuals (benchmarks/cycles.py). ``--bakenn`` runs another compiler beside ours,
+with the Python that it is installed in (benchmarks/peer.py).
 
 ``--check`` compares with the stored figures (benchmarks/figures.json, ``balanced``) and fails when one is more than 1 %
 worse; they are counted, not timed, so they are the same on every machine.
@@ -22,9 +23,11 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from benchmarks import operators, peer
+from benchmarks import cycles, operators, peer
 from edgebuild import config, frontends, passes, pipeline
+from edgebuild.artifacts import Vectors
 from edgebuild.pipeline.device import PASSES
+from edgebuild.validate import vectors
 from tests import zoo
 
 HERE = Path(__file__).parent
@@ -43,6 +46,7 @@ def main() -> int:
     parser.add_argument("--memory", default="balanced")
     parser.add_argument("--optimize", default="balanced")
     parser.add_argument("--operators", action="store_true")
+    parser.add_argument("--cycles", action="store_true")
     parser.add_argument("--bakenn", type=Path, metavar="PYTHON")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--check", action="store_true")
@@ -58,6 +62,8 @@ def main() -> int:
             peer.show(core, found[core], beside)
             for name, figures in beside.items():
                 found[core][name]["bakenn"] = figures
+        if options.cycles:
+            estimates(core, found[core], options.memory, options.optimize)
         for name, row in found[core].items() if options.operators else ():
             operators.show(f"{core} {name}", row["operators"])
     if options.json:
@@ -73,8 +79,7 @@ def main() -> int:
 
 def measure(model: str, core: str, memory: str = "balanced", optimize: str = "balanced") -> dict[str, Any]:
     """Build ``model`` for ``core`` and prove it; what the report says."""
-    given: dict[str, Any] = {"model.path": str(zoo.tflite(model)), "targets": [core], "packages": ["c_library"]}
-    given |= {"memory": memory, "optimize": optimize}
+    given = settings(model, core, memory, optimize)
     with tempfile.TemporaryDirectory() as output:
         report = pipeline.build(config.load(None, {**given, "output": output}), core)
     assert report.flash and report.ram and report.emulation
@@ -89,6 +94,29 @@ def measure(model: str, core: str, memory: str = "balanced", optimize: str = "ba
         "code": report.flash["total"] - data_bytes(model),
         "operators": operators.table(report.emulation["per_operator"], operators.built(given, core)),
     }
+
+
+def settings(model: str, core: str, memory: str, optimize: str) -> dict[str, Any]:
+    """The build of ``model`` that is measured."""
+    given = {"model.path": str(zoo.tflite(model)), "targets": [core], "packages": ["c_library"]}
+    return {**given, "memory": memory, "optimize": optimize}
+
+
+def estimates(core: str, models: dict[str, dict[str, Any]], memory: str, optimize: str) -> None:
+    """Print estimated cycles, and note them in the figures."""
+    print(f"\n{core}, estimated cycles (no wait states; not measured)")
+    for model, row in models.items():
+        made = operators.built(settings(model, core, memory, optimize), core)
+        inputs = Vectors(vectors.random_inputs(made.sources.interface, 1), None, "")
+        with tempfile.TemporaryDirectory() as folder:
+            found = cycles.estimate(made.request.profile, made.image, inputs, Path(folder))
+        row["estimated_cycles"] = found
+        if found is None:
+            print(f"{model:22}{'-':>14}  Arm publishes no table for this core")
+            continue
+        macs = sum(one["macs"] for one in row["operators"])
+        each = (found / row["instructions"], found / macs)
+        print(f"{model:22}{found:14,}  {each[0]:.2f} an instruction, {each[1]:.2f} a multiply-accumulate")
 
 
 def data_bytes(model: str) -> int:
