@@ -210,12 +210,13 @@ def _report(
     run, profile, config = proof.run, request.profile, request.config
     arena, static = lowered.plan.arena_bytes, image.static_bytes
     ram = None if run.stack_bytes is None else arena + static + run.stack_bytes
+    parts = {"total": ram, "arena": arena, "io": 0, "static": static, "stack": run.stack_bytes}
     return Report(
         edgebuild=__version__,
         target=profile.name,
         model=outcome.model(request, prepared),
         flash=vars(image.flash),
-        ram={"total": ram, "arena": arena, "io": 0, "static": static, "stack": run.stack_bytes},
+        ram={**parts, **outcome.regions(request, lowered)},
         emulation={
             "emulator": profile.emulation.emulator,
             "machine": profile.emulation.machine,
