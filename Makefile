@@ -2,7 +2,8 @@
 # make test     installs what is missing, then checks and tests everything
 # make check    style, types, layers, documentation
 # make docs     writes the generated pages of docs/
-# make bench    build times by stage; MLPerf Tiny's models on every core, beside TFLM with CMSIS-NN
+# make bench    build times by stage; MLPerf Tiny's models on every core, operator by operator, beside TFLM with CMSIS-NN
+#               and beside bakenn, which it installs into build/peer
 # make bench-check  fails where a figure of those models is more than 1 % worse than benchmarks/figures.json
 # make bench-compress  what each compression step costs and buys on images and spoken words; hours, and goes on where it stopped
 # make bench-models MLPerf Tiny's four models through every technique and precision
@@ -30,6 +31,8 @@ ANDROID_PACKAGES := clang-14 lld-14 llvm-14 openjdk-17-jdk-headless qemu-user li
 EXAMPLE_PACKAGES := espeak-ng
 TARGET_PACKAGES := $(if $(filter rpi%,$(TARGET)),$(LINUX_PACKAGES))$(if $(filter android%,$(TARGET)),$(ANDROID_PACKAGES))
 DEMO := build/fashion-mnist
+# Another compiler to compare with: only for the benchmark, in an environment of its own.
+PEER := build/peer
 
 .PHONY: help demo test test-packages test-fast test-slow check docs bench bench-check bench-compress bench-models bench-sparse wheel clean install packages
 
@@ -71,9 +74,14 @@ check: install
 docs: install
 	$(BIN)/python tools/write_docs.py
 
-bench: install
+$(PEER)/installed: benchmarks/peer.txt | $(INSTALLED)
+	@$(BIN)/python -m venv --clear $(PEER)
+	@$(PEER)/bin/python -m pip --disable-pip-version-check --no-input install --quiet --requirement benchmarks/peer.txt
+	@touch $@
+
+bench: install $(PEER)/installed
 	$(BIN)/python benchmarks/build_time.py
-	PYTHONPATH=. $(BIN)/python benchmarks/models.py
+	PYTHONPATH=. $(BIN)/python benchmarks/models.py --operators --cycles --bakenn $(PEER)/bin/python
 
 bench-check: install
 	PYTHONPATH=. $(BIN)/python benchmarks/models.py --check

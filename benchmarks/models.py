@@ -1,6 +1,12 @@
 """The four MLPerf Tiny models on every core, beside TFLM with CMSIS-NN: ``make bench``.
 
-    python benchmarks/models.py [--core NAME]… [--model NAME]… [--optimize WHAT] [--json FILE] [--check] [--update]
+    python benchmarks/models.py [--core NAME]… [--model NAME]… [--memory HOW] [--optimize WHAT] [--operators]
+        [--cycles] [--bakenn PYTHON] [--json FILE] [--check] [--update]
+
+``--operators`` adds a table an operator: instructions a multiply-accumulate, the ratio to what the inner loops alone
+take (benchmarks/bounds.toml); the JSON has it always. ``--cycles`` adds estimated cycles, from how often each
+instruction was executed and from Arm's manuals (benchmarks/cycles.py). ``--bakenn`` runs another compiler beside ours,
+with the Python that it is installed in (benchmarks/peer.py).
 
 ``--check`` compares with the stored figures (benchmarks/figures.json, ``balanced``) and fails when one is more than 1 %
 worse; they are counted, not timed, so they are the same on every machine.
@@ -17,8 +23,11 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+from benchmarks import cycles, operators, peer
 from edgebuild import config, frontends, passes, pipeline
+from edgebuild.artifacts import Vectors
 from edgebuild.pipeline.device import PASSES
+from edgebuild.validate import vectors
 from tests import zoo
 
 HERE = Path(__file__).parent
@@ -26,6 +35,7 @@ STORED = HERE / "figures.json"
 CORES = ("cortex-m0plus", "cortex-m3", "cortex-m4", "cortex-m7", "cortex-m33", "cortex-m55")
 TOLERANCE = 1.01
 FIGURES = ("instructions", "ram", "flash", "code")
+STORED_TOO = ("arena", "stack")
 
 
 def main() -> int:
@@ -35,31 +45,43 @@ def main() -> int:
     parser.add_argument("--model", action="append", choices=zoo.NAMES)
     parser.add_argument("--memory", default="balanced")
     parser.add_argument("--optimize", default="balanced")
+    parser.add_argument("--operators", action="store_true")
+    parser.add_argument("--cycles", action="store_true")
+    parser.add_argument("--bakenn", type=Path, metavar="PYTHON")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--check", action="store_true")
     parser.add_argument("--update", action="store_true")
     options = parser.parse_args()
-    peer = tomllib.loads((HERE / "tflm.toml").read_text())
-    found: dict[str, dict[str, dict[str, int]]] = {}
+    tflm = tomllib.loads((HERE / "tflm.toml").read_text())
+    found: dict[str, dict[str, dict[str, Any]]] = {}
     for core in options.core or CORES:
         found[core] = {m: measure(m, core, options.memory, options.optimize) for m in options.model or zoo.NAMES}
-        show(core, found[core], peer)
+        show(core, found[core], tflm)
+        if options.bakenn:
+            beside = {m: peer.measure(m, core, options.bakenn) for m in found[core]}
+            peer.show(core, found[core], beside)
+            for name, figures in beside.items():
+                found[core][name]["bakenn"] = figures
+        if options.cycles:
+            estimates(core, found[core], options.memory, options.optimize)
+        for name, row in found[core].items() if options.operators else ():
+            operators.show(f"{core} {name}", row["operators"])
     if options.json:
         options.json.write_text(json.dumps(found, indent=1) + "\n")
     if options.update:
         stored = json.loads(STORED.read_text()) if STORED.is_file() else {}
         for core, models in found.items():
-            stored.setdefault(core, {}).update(models)
+            kept = {m: {name: row[name] for name in (*FIGURES, *STORED_TOO)} for m, row in models.items()}
+            stored.setdefault(core, {}).update(kept)
         STORED.write_text(json.dumps(stored, indent=1, sort_keys=True) + "\n")
     return check(found) if options.check else 0
 
 
-def measure(model: str, core: str, memory: str = "balanced", optimize: str = "balanced") -> dict[str, int]:
+def measure(model: str, core: str, memory: str = "balanced", optimize: str = "balanced") -> dict[str, Any]:
     """Build ``model`` for ``core`` and prove it; what the report says."""
+    given = settings(model, core, memory, optimize)
     with tempfile.TemporaryDirectory() as output:
-        given: dict[str, Any] = {"model.path": str(zoo.tflite(model)), "targets": [core], "output": output}
-        given |= {"packages": ["c_library"], "memory": memory, "optimize": optimize}
-        report = pipeline.build(config.load(None, given), core)
+        report = pipeline.build(config.load(None, {**given, "output": output}), core)
     assert report.flash and report.ram and report.emulation
     assert report.emulation["mismatched_bytes"] == 0
     assert report.flash["total"] is not None and report.ram["total"] is not None
@@ -70,7 +92,31 @@ def measure(model: str, core: str, memory: str = "balanced", optimize: str = "ba
         "stack": report.ram["stack"] or 0,
         "flash": report.flash["total"],
         "code": report.flash["total"] - data_bytes(model),
+        "operators": operators.table(report.emulation["per_operator"], operators.built(given, core)),
     }
+
+
+def settings(model: str, core: str, memory: str, optimize: str) -> dict[str, Any]:
+    """The build of ``model`` that is measured."""
+    given = {"model.path": str(zoo.tflite(model)), "targets": [core], "packages": ["c_library"]}
+    return {**given, "memory": memory, "optimize": optimize}
+
+
+def estimates(core: str, models: dict[str, dict[str, Any]], memory: str, optimize: str) -> None:
+    """Print estimated cycles, and note them in the figures."""
+    print(f"\n{core}, estimated cycles (no wait states; not measured)")
+    for model, row in models.items():
+        made = operators.built(settings(model, core, memory, optimize), core)
+        inputs = Vectors(vectors.random_inputs(made.sources.interface, 1), None, "")
+        with tempfile.TemporaryDirectory() as folder:
+            found = cycles.estimate(made.request.profile, made.image, inputs, Path(folder))
+        row["estimated_cycles"] = found
+        if found is None:
+            print(f"{model:22}{'-':>14}  Arm publishes no table for this core")
+            continue
+        macs = sum(one["macs"] for one in row["operators"])
+        each = (found / row["instructions"], found / macs)
+        print(f"{model:22}{found:14,}  {each[0]:.2f} an instruction, {each[1]:.2f} a multiply-accumulate")
 
 
 def data_bytes(model: str) -> int:
@@ -90,7 +136,7 @@ def data_bytes(model: str) -> int:
     return total
 
 
-def show(core: str, models: dict[str, dict[str, int]], peer: dict[str, Any]) -> None:
+def show(core: str, models: dict[str, dict[str, Any]], peer: dict[str, Any]) -> None:
     """A table for one core; ratios to TFLM with CMSIS-NN, and their geometric means."""
     print(
         f"\n{core}\n{'':22}{'instructions':>14}{'':7}{'RAM':>9}{'':7}{'arena':>8}{'stack':>7}{'flash':>9}{'':7}{'code':>8}"
@@ -113,7 +159,7 @@ def show(core: str, models: dict[str, dict[str, int]], peer: dict[str, Any]) -> 
     print(f"{'geometric mean':22}{'':14}{mean['instructions']:7.3f}{'':9}{mean['ram']:7.3f}{'':24}{mean['flash']:7.3f}")
 
 
-def check(found: dict[str, dict[str, dict[str, int]]]) -> int:
+def check(found: dict[str, dict[str, dict[str, Any]]]) -> int:
     """1 when a figure is worse than the stored one by more than the tolerance."""
     stored, worse = json.loads(STORED.read_text()), 0
     for core, models in found.items():

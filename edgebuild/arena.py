@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from edgebuild.target.profile import Region
 
 
 @dataclass(frozen=True)
@@ -111,14 +113,20 @@ class Segment:
 class Plan:
     """Where every run-time tensor lives in the arena.
 
+    Offsets count from the beginning of the area that a tensor or scratch buffer lies in.
+
     Attributes:
-        arena_bytes: size of the arena.
+        arena_bytes: size of the arena, all areas together.
         offsets: byte offset of each run-time tensor, by tensor index, when it is made.
         scratch: byte offset of each node's scratch buffer, by node index.
         moves: copies that precede a node, in order, by node index.
         lower_bound: bytes that no plan of this order can go below.
         algorithm: plugin in ``edgebuild.planner`` that made it.
         segments: nodes that run as streams; a segment's scratch memory is that of its first node.
+        areas: the memories that the arena is spread over, with the bytes that it takes of each; empty when the target
+            has but one memory.
+        tensor_areas, scratch_areas: position in ``areas`` of each tensor, and of each node's scratch buffer; what is
+            not there lies in the first.
     """
 
     arena_bytes: int
@@ -128,6 +136,9 @@ class Plan:
     lower_bound: int
     algorithm: str
     segments: tuple[Segment, ...] = ()
+    areas: tuple[Region, ...] = ()
+    tensor_areas: Mapping[int, int] = field(default_factory=dict)
+    scratch_areas: Mapping[int, int] = field(default_factory=dict)
 
     def offset(self, tensor: int, node: int) -> int:
         """Where ``tensor`` lies while ``node`` runs: where it was made, or where it was moved since."""

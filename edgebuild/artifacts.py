@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from edgebuild.target.profile import Region
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -26,6 +28,7 @@ class Port:
         dtype: numpy's name of the element type.
         offset: byte offset in the arena at which the caller writes or reads it.
         scale, zero_point: quantization parameters; 1.0 and 0 for float.
+        area: position in ``Interface.areas`` of the buffer that ``offset`` counts in.
     """
 
     name: str
@@ -35,6 +38,7 @@ class Port:
     offset: int
     scale: float
     zero_point: int
+    area: int = 0
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,9 @@ class Interface:
     Attributes:
         pushed: rows of the only input when the caller pushes them with ``<name>_push(arena, row)`` after
             ``<name>_begin(arena)`` and before ``<name>_invoke``; 0 when the input lies in the arena.
+        areas: the memories that hold the arena, with its bytes, where the target has several. With one it is a plain
+            buffer for that memory; with more, functions take a ``struct <name>_arenas`` with one buffer each, whose
+            sizes are ``<NAME>_ARENA_<MEMORY>_BYTES``.
     """
 
     name: str
@@ -55,6 +62,12 @@ class Interface:
     inputs: tuple[Port, ...]
     outputs: tuple[Port, ...]
     pushed: int = 0
+    areas: tuple[Region, ...] = ()
+
+    @property
+    def spread(self) -> bool:
+        """Whether callers hand over several buffers."""
+        return len(self.areas) > 1
 
 
 @dataclass(frozen=True)

@@ -68,6 +68,8 @@ def _memory(report: Mapping[str, Any]) -> list[tuple[str, str]]:
         parts_known = f"  ({', '.join(known)})" if known else ""
         text = f"{total:,} bytes{parts_known}" if total is not None else ", ".join(known)
         rows.append((name, text))
+        for region in sizes.get("regions") or ():
+            rows.append((f"  {region['name']}", f"{region['arena']:,} of {region['bytes']:,} bytes for the arena"))
     return rows
 
 

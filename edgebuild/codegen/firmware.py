@@ -17,12 +17,15 @@ def firmware(interface: Interface, profile: Profile, example: tuple[SourceFile, 
     """The program around the library: boot code, linker script and ``example``; all files lie in ``firmware/``."""
     flash, ram = profile.region("flash"), profile.region("ram")
     origins = profile.emulation.origins
-    addresses = {r.name: origins[r.name] if r.address is None else r.address for r in (flash, ram)}
+    memories = profile.regions("ram")
+    addresses = {r.name: origins[r.name] if r.address is None else r.address for r in (flash, *memories)}
     context: dict[str, object] = {
         "prefix": interface.name,
         "title": profile.title,
         "flash": flash,
         "ram": ram,
+        "memories": memories,
+        "areas": interface.areas,
         "addresses": addresses,
         # where the core looks for its vectors: the start of flash, or the emulated machine's boot memory
         "boot": origins["HARNESS"] if flash.address is None else None,
@@ -43,6 +46,7 @@ def firmware(interface: Interface, profile: Profile, example: tuple[SourceFile, 
 
 def runs_in_the_emulator(profile: Profile) -> bool:
     """Whether the emulated machine has memory at the firmware's addresses, and boots from there."""
-    flash, ram = profile.region("flash"), profile.region("ram")
-    origins = profile.emulation.origins
-    return flash.address in (None, origins["HARNESS"]) and ram.address in (None, origins[ram.name])
+    origins, flash = profile.emulation.origins, profile.region("flash")
+    return flash.address in (None, origins["HARNESS"]) and all(
+        ram.address in (None, origins[ram.name]) for ram in profile.regions("ram")
+    )

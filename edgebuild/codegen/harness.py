@@ -21,6 +21,9 @@ def harness(interface: Interface, profile: Profile) -> Harness:
     guard = max(GUARD_BYTES, interface.arena_alignment)
     context: dict[str, object] = {
         "name": interface.name,
+        "spread": interface.spread,
+        "areas": [{"name": area.name.lower(), "bytes": area.bytes} for area in interface.areas]
+        or [{"name": "arena", "bytes": interface.arena_bytes}],
         "inputs": interface.inputs,
         "outputs": interface.outputs,
         "pushed": interface.pushed,
@@ -44,7 +47,7 @@ def harness(interface: Interface, profile: Profile) -> Harness:
     script = None
     if profile.family == "cortex-m":
         script = f"{_FOLDER}/link.ld"
-        context |= _memory(profile)
+        context |= _memory(profile, interface)
         files["boot.S"] = render("harness/cortex_m/boot.S.j2", **context)
         files["platform.c"] = render("harness/cortex_m/platform.c.j2", **context)
         files["link.ld"] = render("harness/cortex_m/link.ld.j2", **context)
@@ -57,16 +60,19 @@ def harness(interface: Interface, profile: Profile) -> Harness:
     )
 
 
-def _memory(profile: Profile) -> dict[str, object]:
+def _memory(profile: Profile, interface: Interface) -> dict[str, object]:
     """The linker script's regions: the target's sizes at the emulated machine's addresses."""
     flash, ram = profile.region("flash"), profile.region("ram")
     origins = profile.emulation.origins
+    regions = [area.name for area in interface.areas] or [ram.name]
     return {
         "title": profile.title,
         "flash": flash,
         "ram": ram,
         "flash_origin": origins[flash.name],
         "ram_origin": origins[ram.name],
+        "memories": [{"name": r.name, "bytes": r.bytes, "origin": origins[r.name]} for r in profile.regions("ram")],
+        "regions": regions,
         "harness_origin": origins["HARNESS"],
         "harness_bytes": profile.emulation.harness_bytes,
         # Memory protection works in powers of two; what lies beyond the largest that fits stays unprotected.

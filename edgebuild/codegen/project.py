@@ -36,16 +36,20 @@ def generate(graph: Graph, plan: Plan, selection: Selection) -> Sources:
     taking = layers.pop(0) if interface.pushed else None
     context: dict[str, Any] = {
         "prefix": graph.name,
+        "arena": parameter(interface),
         "version": __version__,
         "interface": interface,
         "layers": layers,
         "taking": taking,
-        "scratch": plan.scratch.get(0, 0),
+        "scratch": writer.scratch(0),
         "functions": sorted(writer.functions.values(), key=lambda f: f.name),
         "cold": writer.cold(),
         "constants": [(name, filters.c_type(a), a.size, filters.rows(a)) for name, a in writer.constants.values()],
         "summary": tuple(summary(graph)),
-        "moves": plan.moves,
+        "moves": {
+            node: [(writer.memory(plan.tensor_areas.get(m.tensors[0], 0) if m.tensors else 0), m) for m in moves]
+            for node, moves in plan.moves.items()
+        },
         "streams": [streamed.function() for streamed in starts.values()],
     }
     name = graph.name
@@ -70,6 +74,11 @@ def generate(graph: Graph, plan: Plan, selection: Selection) -> Sources:
     )
 
 
+def parameter(interface: Interface) -> str:
+    """How the functions of a model take its arena."""
+    return f"const struct {interface.name}_arenas *arenas" if interface.spread else "void *arena"
+
+
 def _steps(graph: Graph, plan: Plan, layers: Sequence[Layer]) -> Iterator[Step]:
     """The calls of the inference function, in order."""
     for layer in layers:
@@ -85,14 +94,19 @@ def interface_of(graph: Graph, plan: Plan) -> Interface:
         graph.name,
         plan.arena_bytes,
         ARENA_ALIGNMENT,
-        tuple(_port(graph.tensors[i], plan.offsets.get(i, 0)) for i in graph.inputs),
-        tuple(_port(graph.tensors[i], plan.offset(i, len(graph.nodes))) for i in graph.outputs),
+        tuple(_port(graph.tensors[i], plan.offsets.get(i, 0), plan.tensor_areas.get(i, 0)) for i in graph.inputs),
+        tuple(
+            _port(graph.tensors[i], plan.offset(i, len(graph.nodes)), plan.tensor_areas.get(i, 0))
+            for i in graph.outputs
+        ),
         0 if pushed is None else graph.tensors[pushed].shape[1],
+        plan.areas,
     )
 
 
-def _port(tensor: Tensor, offset: int) -> Port:
-    return Port(tensor.name, tensor.dtype.value, tensor.shape, tensor.bytes, offset, tensor.scale, tensor.zero_point)
+def _port(tensor: Tensor, offset: int, area: int) -> Port:
+    kind = (tensor.dtype.value, tensor.shape, tensor.bytes)
+    return Port(tensor.name, *kind, offset, tensor.scale, tensor.zero_point, area)
 
 
 def summary(graph: Graph) -> Iterator[str]:

@@ -45,12 +45,11 @@ class Streamed:
         """The call of the whole segment in the inference function."""
         first = self.segment.first
         names = [self.graph.nodes[n].name for n in range(first, self.segment.last + 1)]
-        scratch = self.writer.plan.scratch.get(first, 0)
         arguments = (
             *(self.writer.pointer(i, first, writable=False) for i in self.inputs),
             *(("row",) if self.segment.pushed is not None else ()),
             self.writer.pointer(self.output, first, writable=True),
-            f"memory + {scratch}",
+            self.writer.scratch(first),
         )
         return Layer(first, "STREAM", f"{names[0]} … {names[-1]}", self.name, arguments, ())
 

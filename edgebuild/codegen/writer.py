@@ -93,7 +93,7 @@ class Writer:
         output = self.pointer(node.outputs[0], number, writable=True)
         arguments = [f"&{self.graph.name}_layer_{number}", *operands, output]
         if number in self.plan.scratch:
-            arguments.append(f"memory + {self.plan.scratch[number]}")
+            arguments.append(self.scratch(number))
         return Layer(
             number,
             ops.tflite_name(node),
@@ -150,12 +150,20 @@ class Writer:
             self.constants[key] = (f"{self.graph.name}_{label}", array)
         return self.constants[key][0]
 
+    def memory(self, area: int) -> str:
+        """C expression for the beginning of an area of the arena."""
+        return f"arenas->{self.plan.areas[area].name.lower()}" if len(self.plan.areas) > 1 else "memory"
+
+    def scratch(self, number: int) -> str:
+        """C expression for the scratch memory of node ``number``."""
+        return f"{self.memory(self.plan.scratch_areas.get(number, 0))} + {self.plan.scratch.get(number, 0)}"
+
     def pointer(self, index: int, number: int, *, writable: bool) -> str:
         """C expression for tensor ``index`` while node ``number`` runs."""
         tensor = self.graph.tensors[index]
         if tensor.data is not None:
             return self._constant(f"{number}_operand_{index}", tensor.data)
-        at = f"memory + {self.plan.offset(index, number)}"
+        at = f"{self.memory(self.plan.tensor_areas.get(index, 0))} + {self.plan.offset(index, number)}"
         if tensor.dtype.c == "int8_t":
             return at
         return f"({'' if writable else 'const '}{tensor.dtype.c} *)(void *)({at})"

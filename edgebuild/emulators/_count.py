@@ -73,9 +73,10 @@ def count_instructions(
 def _compile(emulator: Emulator, cache: Path) -> Path:
     """The plugin as a shared object, compiled once for each source and interface version."""
     assert emulator.program is not None
-    source = resources.folder("templates") / "harness" / "count.c"
+    folder = resources.folder("templates") / "harness"
+    source, header = folder / "count.c", folder / "qemu_plugin.h"
     api = plugin_api(process.run([emulator.program.command, "--version"], timeout=_SECONDS).stdout)
-    key = hashlib.sha256(source.read_bytes() + bytes([api])).hexdigest()[:16]
+    key = hashlib.sha256(source.read_bytes() + header.read_bytes() + bytes([api])).hexdigest()[:16]
     library = cache.resolve() / f"count-{key}.so"
     if not library.is_file():
         cache.mkdir(parents=True, exist_ok=True)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from edgebuild import cache, emulators
-from edgebuild.artifacts import Vectors
+from edgebuild import cache, emulators, ops
+from edgebuild.artifacts import Run, Sources, Step, Vectors
+from edgebuild.ir.graph import Node
 from edgebuild.pipeline import device
 from edgebuild.pipeline.request import Request, own_digest
 from edgebuild.pipeline.stages import Stages
@@ -50,3 +52,23 @@ def measured(lowered: device.Lowered, request: Request, stages: Stages) -> Figur
     stack = run["stack"]
     ram = None if stack is None else lowered.plan.arena_bytes + image.static_bytes + stack
     return Figures(image.flash.total, ram, run["instructions"])
+
+
+def nodes_of(step: Step, lowered: device.Lowered) -> tuple[Node, ...]:
+    """The operators that one call of the inference computes: one, those of a stream, or none for a copy."""
+    if step.node is None:
+        return ()
+    last = next((s.last for s in lowered.plan.segments if s.first == step.node), step.node)
+    return lowered.graph.nodes[step.node : last + 1]
+
+
+def per_operator(sources: Sources, run: Run, lowered: device.Lowered) -> list[dict[str, Any]]:
+    """Executed instructions and multiply-accumulates of each call, in order; nothing if calls were not told apart."""
+
+    def macs(step: Step) -> int:
+        return sum(ops.find(node.op).cost(node, lowered.graph).macs for node in nodes_of(step, lowered))
+
+    return [
+        {"op": step.op, "name": step.name, "instructions": count, "macs": macs(step)}
+        for step, count in zip(sources.steps, run.per_step, strict=False)
+    ]

@@ -15,6 +15,7 @@ from edgebuild.codegen.project import generate
 from edgebuild.ir.graph import Graph
 from edgebuild.oracles.numpy import values
 from edgebuild.pipeline.request import Request
+from edgebuild.reports import budget
 
 SECONDS = 600.0
 """Time limit of each run: one inference of a part of the model."""
@@ -58,7 +59,10 @@ def _is_right(
     outputs = graph.nodes[last].outputs
     part = replace(graph, nodes=graph.nodes[: last + 1], outputs=outputs)
     selection = selection[: last + 1]
-    sources = generate(part, planner.plan(part, selection, "fastest"), selection)
+    plan = planner.plan(part, selection, "fastest")
+    if len(request.profile.regions("ram")) > 1:
+        plan = planner.spread(part, selection, plan, budget.room(request.profile)) or plan
+    sources = generate(part, plan, selection)
     with tempfile.TemporaryDirectory(prefix="edgebuild-bisect-") as name:
         folder = Path(name)
         library = toolchains.build_library(request.profile, sources, folder)

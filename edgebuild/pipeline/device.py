@@ -96,11 +96,16 @@ def lower(graph: Graph, request: Request) -> Lowered:
     ops.check(graph, request.profile.operators, request.profile.name)
     budget.check_constants(graph, request.profile, request.config.budget)
     most, _ = budget.limit("ram", request.profile, request.config.budget)
+    chosen = None
     for lowered in _planned(graph, request):
-        if not most or lowered.plan.arena_bytes <= most:
+        placed = _placed(lowered, request)
+        chosen = placed or chosen
+        if placed is not None and (not most or placed.plan.arena_bytes <= most):
             break
-    budget.check_arena(graph, lowered.plan, request.profile, request.config.budget)
-    return replace(lowered, saved=saved)
+    if chosen is None:
+        raise budget.refuse_placement(graph, lowered.plan, request.profile)
+    budget.check_arena(graph, chosen.plan, request.profile, request.config.budget)
+    return replace(chosen, saved=saved)
 
 
 def _rewritten(graph: Graph, skipped: tuple[str, ...]) -> tuple[Graph, tuple[Saving, ...]]:
@@ -134,6 +139,14 @@ def _planned(graph: Graph, request: Request) -> Iterator[Lowered]:
         yield Lowered(graph, selection, plan(selection, "least"))
     selection = kernels.lean(graph, features, config.compact_weights)
     yield Lowered(graph, selection, plan(selection, "least"))
+
+
+def _placed(lowered: Lowered, request: Request) -> Lowered | None:
+    """The same over all memories of the target; None where a tensor finds no place in them."""
+    if len(request.profile.regions("ram")) < 2:
+        return lowered
+    plan = planner.spread(lowered.graph, lowered.selection, lowered.plan, budget.room(request.profile))
+    return None if plan is None else replace(lowered, plan=plan)
 
 
 def generate_sources(lowered: Lowered, request: Request) -> Sources:

@@ -203,18 +203,20 @@ def _insist_on_bytes(proof: Proof, lowered: Lowered, request: Request) -> None:
 def _report(
     request: Request, prepared: Model, lowered: Lowered, sources: Sources, image: Image, proof: Proof
 ) -> Report:
+    from edgebuild.pipeline import _figures
     from edgebuild.reports import budget
     from edgebuild.reports.pruned import pruned
 
     run, profile, config = proof.run, request.profile, request.config
     arena, static = lowered.plan.arena_bytes, image.static_bytes
     ram = None if run.stack_bytes is None else arena + static + run.stack_bytes
+    parts = {"total": ram, "arena": arena, "io": 0, "static": static, "stack": run.stack_bytes}
     return Report(
         edgebuild=__version__,
         target=profile.name,
         model=outcome.model(request, prepared),
         flash=vars(image.flash),
-        ram={"total": ram, "arena": arena, "io": 0, "static": static, "stack": run.stack_bytes},
+        ram={**parts, **outcome.regions(request, lowered)},
         emulation={
             "emulator": profile.emulation.emulator,
             "machine": profile.emulation.machine,
@@ -223,10 +225,7 @@ def _report(
             "mismatched_bytes": proof.verdict.mismatched_bytes,
             "oracle": proof.verdict.oracle,
             "instructions": run.instructions,
-            "per_operator": [
-                {"op": step.op, "name": step.name, "instructions": count}
-                for step, count in zip(sources.steps, run.per_step, strict=False)
-            ],
+            "per_operator": _figures.per_operator(sources, run, lowered),
         },
         accuracy=outcome.accuracy(prepared, proof),
         compression=tuple(vars(step) for step in prepared.compression),

@@ -117,9 +117,11 @@ def _memory(graph: Graph, target: str | None) -> Memory | None:
     """The plan of the arena; None when an operator cannot be run."""
     from edgebuild import kernels, ops, passes, planner
     from edgebuild.pipeline.device import PASSES
+    from edgebuild.reports import budget
     from edgebuild.target import load
 
-    features = load.load(target).cpu.features if target else frozenset()
+    profile = load.load(target) if target else None
+    features = profile.cpu.features if profile else frozenset()
     for name in PASSES:
         graph = passes.find(name).run(graph)
     runs = [ops.known(n.op) and bool(ops.find(n.op).alias or ops.find(n.op).kernels) for n in graph.nodes]
@@ -127,5 +129,7 @@ def _memory(graph: Graph, target: str | None) -> Memory | None:
         return None
     selection = kernels.select(graph, features)
     plan = planner.plan(graph, selection)
+    if profile is not None and len(profile.regions("ram")) > 1:
+        plan = planner.spread(graph, selection, plan, budget.room(profile)) or plan
     problem = planner.problem_of(graph, selection, plan.segments)
     return Memory(plan.arena_bytes, tuple(planner.text(graph, problem, plan)), planner.svg(graph, problem, plan))

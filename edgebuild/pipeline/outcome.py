@@ -14,7 +14,7 @@ from edgebuild.reports import budget
 from edgebuild.reports.report import Gate, Report
 
 if TYPE_CHECKING:
-    from edgebuild.pipeline.device import Proof
+    from edgebuild.pipeline.device import Lowered, Proof
     from edgebuild.pipeline.model import Model
 
 
@@ -72,11 +72,19 @@ def fits(request: Request, prepared: Model) -> Report:
         target=request.profile.name,
         model=model(request, prepared),
         flash={"total": None, "weights": weights, "code": None},
-        ram={"total": None, "arena": arena, "io": 0, "static": None, "stack": None},
+        ram={"total": None, "arena": arena, "io": 0, "static": None, "stack": None, **regions(request, lowered)},
         gates=tuple(budget.gates(weights, arena, request.profile, request.config.budget)),
         compression=tuple(vars(step) for step in prepared.compression),
         passes=tuple(vars(saving) for saving in lowered.saved),
     )
+
+
+def regions(request: Request, lowered: Lowered) -> dict[str, Any]:
+    """What the arena takes of each RAM, where the target has several; the first has static data and the stack too."""
+    memories, taken = request.profile.regions("ram"), {area.name: area.bytes for area in lowered.plan.areas}
+    if len(memories) < 2:
+        return {}
+    return {"regions": [{"name": m.name, "bytes": m.bytes, "arena": taken.get(m.name, 0)} for m in memories]}
 
 
 def accuracy(prepared: Model, proof: Proof) -> dict[str, Any] | None:

@@ -180,6 +180,7 @@ def _apart(problem: Problem, offsets: Mapping[int, int], a: int, b: int) -> bool
 
 from edgebuild.planner._lifetimes import Memory, plan, problem_of, times  # noqa: E402
 from edgebuild.planner._picture import svg, text  # noqa: E402
+from edgebuild.planner._regions import spread, touched  # noqa: E402
 
 __all__ = [
     "ALIGNMENT",
@@ -195,8 +196,10 @@ __all__ = [
     "names",
     "plan",
     "problem_of",
+    "spread",
     "svg",
     "text",
     "times",
+    "touched",
     "violations",
 ]

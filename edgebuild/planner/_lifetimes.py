@@ -187,22 +187,26 @@ def _arenas(least: int, most: int) -> list[int]:
     return list(range(least, most, step))
 
 
-def _plan(problem: Problem, placement: Placement, name: str, bound: int, segments: tuple[Segment, ...]) -> Plan:
-    buffers, moves = problem.buffers, {}
-    at = list(placement.offsets)
+def moves_of(problem: Problem, placement: Placement) -> dict[int, tuple[Move, ...]]:
+    """The copies that ``placement`` asks for, by the node that they precede."""
+    moves, at = {}, list(placement.offsets)
     for node in sorted(placement.shifts):
         made = []
         for shift in placement.shifts[node]:
-            buffer = buffers[shift.buffer]
+            buffer = problem.buffers[shift.buffer]
             made.append(Move(buffer.tensors, at[shift.buffer], shift.offset, buffer.bytes))
             at[shift.buffer] = shift.offset
         moves[node] = tuple(made)
-    pairs = list(zip(placement.offsets, buffers, strict=True))
+    return moves
+
+
+def _plan(problem: Problem, placement: Placement, name: str, bound: int, segments: tuple[Segment, ...]) -> Plan:
+    pairs = list(zip(placement.offsets, problem.buffers, strict=True))
     return Plan(
         arena_bytes=max(placement.peak(problem), ALIGNMENT),
         offsets={t: o for o, b in pairs for t in b.tensors},
         scratch={b.scratch_of: o for o, b in pairs if b.scratch_of is not None},
-        moves=moves,
+        moves=moves_of(problem, placement),
         lower_bound=bound,
         algorithm=name,
         segments=segments,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from html import escape
 
 from edgebuild import ops
@@ -13,16 +14,30 @@ _PALETTE = ("#4c78a8", "#f58518", "#54a24b", "#b279a2", "#e45756", "#72b7b2", "#
 _WIDTH, _HEIGHT, _LEFT, _BOTTOM = 880, 320, 70, 40
 
 
+def _views(problem: Problem, plan: Plan) -> Iterator[tuple[str, int, list[tuple[int, Buffer]]]]:
+    """Name, bytes and buffers of each memory that the arena lies in; without a name where the target has but one."""
+    everyone = list(enumerate(problem.buffers))
+    if not plan.areas:
+        yield "", plan.arena_bytes, everyone
+    for area, region in enumerate(plan.areas):
+        yield region.name, region.bytes, [(n, b) for n, b in everyone if _area(b, plan) == area]
+
+
 def svg(graph: Graph, problem: Problem, plan: Plan) -> str:
-    """A self-contained SVG element; each buffer is a box with its tensor's name as tooltip."""
-    columns, total = problem.nodes + 2, max(plan.arena_bytes, 1)
+    """A self-contained SVG element for each memory; each buffer is a box with its tensor's name as tooltip."""
+    return "".join(_svg(graph, problem, plan, *view) for view in _views(problem, plan))
+
+
+def _svg(graph: Graph, problem: Problem, plan: Plan, name: str, size: int, buffers: list[tuple[int, Buffer]]) -> str:
+    columns, total = problem.nodes + 2, max(size, 1)
+    bound = f"; no plan of this order can go below {plan.lower_bound:,}" if not name else f" in {name}"
     step = (_WIDTH - _LEFT) / columns
     parts = [
         f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT + _BOTTOM}" role="img" aria-label="arena over time" '
         'xmlns="http://www.w3.org/2000/svg" font-family="sans-serif" font-size="11">',
         f'<rect x="{_LEFT}" y="0" width="{_WIDTH - _LEFT}" height="{_HEIGHT}" fill="#f4f4f4"/>',
     ]
-    for number, buffer in enumerate(problem.buffers):
+    for number, buffer in buffers:
         offset = _offset(buffer, plan)
         x, width = _LEFT + (buffer.first + 1) * step, (buffer.last - buffer.first + 1) * step
         y, height = _HEIGHT * offset / total, max(_HEIGHT * buffer.bytes / total, 1)
@@ -38,17 +53,27 @@ def svg(graph: Graph, problem: Problem, plan: Plan) -> str:
         f'<text x="{_LEFT}" y="{_HEIGHT + 16}">input</text>'
         f'<text x="{_WIDTH}" y="{_HEIGHT + 16}" text-anchor="end">output</text>'
         f'<text x="{(_WIDTH + _LEFT) / 2:.0f}" y="{_HEIGHT + 32}" text-anchor="middle">'
-        f"{plan.arena_bytes:,} bytes; no plan of this order can go below {plan.lower_bound:,}</text></svg>"
+        f"{size:,} bytes{bound}</text></svg>"
     )
     return "".join(parts)
 
 
 def text(graph: Graph, problem: Problem, plan: Plan, rows: int = 24) -> list[str]:
     """The same for a terminal: a letter a buffer, ``*`` where one overlaps another, and a key below."""
-    columns, total = problem.nodes + 2, max(plan.arena_bytes, 1)
+    lines = []
+    for name, size, buffers in _views(problem, plan):
+        lines += [f"{name}: {size:,} bytes"] if name else []
+        lines += _text(graph, problem, plan, size, buffers, rows)
+    return lines
+
+
+def _text(
+    graph: Graph, problem: Problem, plan: Plan, size: int, buffers: list[tuple[int, Buffer]], rows: int
+) -> list[str]:
+    columns, total = problem.nodes + 2, max(size, 1)
     cells = [["·"] * columns for _ in range(rows)]
     key = []
-    for number, buffer in enumerate(problem.buffers):
+    for number, buffer in buffers:
         letter, offset = _letter(number), _offset(buffer, plan)
         first, last = offset * rows // total, max((offset + buffer.bytes) * rows // total, offset * rows // total + 1)
         for row in range(first, min(last, rows)):
@@ -62,6 +87,12 @@ def text(graph: Graph, problem: Problem, plan: Plan, rows: int = 24) -> list[str
 def _letter(number: int) -> str:
     alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
     return alphabet[number % len(alphabet)]
+
+
+def _area(buffer: Buffer, plan: Plan) -> int:
+    if buffer.scratch_of is not None:
+        return plan.scratch_areas[buffer.scratch_of]
+    return plan.tensor_areas[buffer.tensors[0]]
 
 
 def _offset(buffer: Buffer, plan: Plan) -> int:

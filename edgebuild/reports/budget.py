@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 
 from edgebuild.arena import Plan
@@ -9,9 +10,12 @@ from edgebuild.config import Budget
 from edgebuild.errors import BudgetError
 from edgebuild.ir.graph import Graph
 from edgebuild.reports.report import Gate
-from edgebuild.target.profile import Kind, Profile
+from edgebuild.target.profile import Kind, Profile, Region
 
 STACKED = "arena, static data and stack"
+
+STACK = 1024
+"""Bytes of the first RAM that an arena leaves to static data and the stack where a target has several memories."""
 
 SHOWN = 5
 """How many of the largest tensors an error names."""
@@ -51,6 +55,26 @@ def check_arena(graph: Graph, plan: Plan, profile: Profile, budget: Budget) -> N
         BudgetError: it does not.
     """
     _insist("ram", plan.arena_bytes, "its arena alone", graph, profile, budget)
+
+
+def room(profile: Profile) -> tuple[Region, ...]:
+    """What an arena may take of each RAM of ``profile``; nothing is kept back where there is but one."""
+    first, *others = profile.regions("ram")
+    if others:
+        first = dataclasses.replace(first, bytes=max(first.bytes - STACK, 0))
+    return (first, *others)
+
+
+def refuse_placement(graph: Graph, plan: Plan, profile: Profile) -> BudgetError:
+    """The error for a plan whose tensors find no place in the memories of ``profile``."""
+    most = max(room(profile), key=lambda region: region.bytes)
+    named = ", ".join(f"{region.name} {region.bytes:,}" for region in profile.regions("ram"))
+    pieces = [t.bytes for i, t in enumerate(graph.tensors) if i in plan.offsets] + [s.bytes for s in plan.segments]
+    rule = f"its arena of {plan.arena_bytes:,} bytes cannot be spread over {named} bytes of {profile.name}"
+    if max(pieces) > most.bytes:
+        rule += f"; its largest piece has {max(pieces):,} bytes, and {most.name} has room for {most.bytes:,}"
+    remedy = "make the layers named above smaller, or choose a target with a larger memory"
+    return BudgetError(graph.name, rule, remedy, tuple(largest(graph, constant=False)))
 
 
 def check_flash(used: int, graph: Graph, profile: Profile, budget: Budget) -> None:

@@ -37,7 +37,7 @@ class Report:
     target: str
     model: Mapping[str, Any]
     flash: Mapping[str, int | None] | None = None
-    ram: Mapping[str, int | None] | None = None
+    ram: Mapping[str, Any] | None = None
     emulation: Mapping[str, Any] | None = None
     accuracy: Mapping[str, Any] | None = None
     compression: tuple[Mapping[str, Any], ...] = ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -12,6 +13,11 @@ from edgebuild.target.toml import Document, Key, size
 
 FEATURES = frozenset({"thumb", "thumb2", "dsp", "mve", "fpu", "neon", "dotprod", "fp16"})
 """What kernels may ask of a CPU."""
+
+_C_KEYWORDS = frozenset("auto const double extern float int long register short signed static void volatile".split())
+
+GUARDS = 256
+"""Bytes that the test program may add to a memory."""
 
 _REGION_NAME = re.compile(r"[A-Z][A-Z0-9_]*")
 
@@ -30,6 +36,10 @@ def _size(value: object) -> bool:
 
 def _address(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 1 << 32
+
+
+def _speed(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and value > 0
 
 
 def _version(value: object) -> bool:
@@ -62,6 +72,7 @@ SCHEMA: Mapping[Key, tuple[Callable[[object], bool], str]] = {
     ("memory", ANY, "kind"): (_one_of("flash", "ram"), "must be flash or ram"),
     ("memory", ANY, "bytes"): (_size, _SIZE_WORDS),
     ("memory", ANY, "address"): (_address, "must be a 32-bit address"),
+    ("memory", ANY, "speed"): (_speed, "must be a positive number: bytes a cycle"),
     ("operators", "allowed"): (_texts, _TEXTS_WORDS),
     ("operators", "refused"): (_texts, _TEXTS_WORDS),
     ("operators", "dtypes"): (_texts, _TEXTS_WORDS),
@@ -168,16 +179,19 @@ def _region(own: Document, name: str, table: Mapping[str, Any]) -> Region:
     for key in ("kind", "bytes"):
         if key not in table:
             raise own.refuse(("memory", name), f"'memory.{name}.{key}' is missing", "state it")
-    return Region(name, table["kind"], size(table["bytes"]) or 0, table.get("address"))
+    if name.lower() in _C_KEYWORDS:
+        raise own.refuse(("memory", name), f"memory region {name!r} cannot name a variable in C", "call it otherwise")
+    return Region(name, table["kind"], size(table["bytes"]) or 0, table.get("address"), float(table.get("speed", 1)))
 
 
 def _bare_metal(own: Document, made: Profile) -> None:
-    """A core without an operating system: one flash, one RAM, both with a place in the emulated machine."""
-    for kind in ("flash", "ram"):
-        found = [region.name for region in made.memory if region.kind == kind]
-        if len(found) != 1:
-            rule = f"needs exactly one memory of kind {kind}, found: {', '.join(found) or 'none'}"
-            raise own.refuse(("memory",), rule, "state the one to use")
+    """A core without an operating system: one flash, RAM, all with a place in the emulated machine."""
+    found = [region.name for region in made.regions("flash")]
+    if len(found) != 1:
+        rule = f"needs exactly one memory of kind flash, found: {', '.join(found) or 'none'}"
+        raise own.refuse(("memory",), rule, "state the one to use")
+    if not made.regions("ram"):
+        raise own.refuse(("memory",), "needs a memory of kind ram, found: none", "state at least one")
     emulation = made.emulation
     for name in ("HARNESS", *(region.name for region in made.memory)):
         if name not in emulation.origins:
@@ -190,6 +204,15 @@ def _bare_metal(own: Document, made: Profile) -> None:
                 ("memory", region.name, "bytes"),
                 f"{region.name} has {region.bytes} bytes, the emulated machine {emulation.machine} only {most}",
                 "state at most that, or emulate another machine",
+            )
+    spans = [(emulation.origins[region.name], region.bytes + GUARDS, region.name) for region in made.memory]
+    spans.append((emulation.origins["HARNESS"], emulation.harness_bytes, "HARNESS"))
+    for (begin, length, below), (following, _, above) in itertools.pairwise(sorted(spans)):
+        if begin + length > following:
+            raise own.refuse(
+                ("emulation", "origins", above),
+                f"{below} and {above} overlap in the emulated machine, where a memory has {GUARDS} guard bytes besides",
+                "place them apart",
             )
 
 

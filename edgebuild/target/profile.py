@@ -20,15 +20,17 @@ class Region:
 
     Attributes:
         name: as a linker script would call it (``FLASH``, ``RAM``, ``DTCM``).
-        kind: ``flash`` holds code and constants, ``ram`` the arena, static data and the stack.
+        kind: ``flash`` holds code and constants, ``ram`` tensors; the first ``ram`` static data and the stack too.
         bytes: what is really there.
         address: where it begins on the target; None for a bare core, which only has the emulated machine's.
+        speed: of RAM, bytes a cycle; only how memories of one target compare matters.
     """
 
     name: str
     kind: Kind
     bytes: int
     address: int | None = None
+    speed: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -134,10 +136,14 @@ class Profile:
 
     def bytes(self, kind: Kind) -> int:
         """Total bytes of all regions of ``kind``."""
-        return sum(region.bytes for region in self.memory if region.kind == kind)
+        return sum(region.bytes for region in self.regions(kind))
+
+    def regions(self, kind: Kind) -> tuple[Region, ...]:
+        """All regions of ``kind``, in the profile's order."""
+        return tuple(region for region in self.memory if region.kind == kind)
 
     def region(self, kind: Kind) -> Region:
-        """The first region of ``kind``: where the linker puts code, or the arena.
+        """The first region of ``kind``: where the linker puts code, or static data and the stack.
 
         Raises:
             LookupError: the target states none.

@@ -6,8 +6,7 @@
    all, then those executed when each operator had returned.
 
    Instructions are counted a translation block at a time; a mark inside a block knows how many instructions
-   of its block are still to come, so the figures are exact.  Of QEMU's plugin interface only what exists in every
-   version of it is used, and it is declared here, since distributions do not ship the header. */
+   of its block are still to come, so the figures are exact. */
 #include <inttypes.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -15,24 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define EXPORTED __attribute__((visibility("default")))
-
-typedef uint64_t qemu_plugin_id_t;
-struct qemu_plugin_tb;
-struct qemu_plugin_insn;
-enum qemu_plugin_cb_flags { QEMU_PLUGIN_CB_NO_REGS = 0 };
-
-extern void qemu_plugin_register_vcpu_tb_trans_cb(
-    qemu_plugin_id_t id, void (*callback)(qemu_plugin_id_t id, struct qemu_plugin_tb *tb));
-extern void qemu_plugin_register_vcpu_tb_exec_cb(
-    struct qemu_plugin_tb *tb, void (*callback)(unsigned int cpu, void *data), enum qemu_plugin_cb_flags flags,
-    void *data);
-extern void qemu_plugin_register_vcpu_insn_exec_cb(
-    struct qemu_plugin_insn *insn, void (*callback)(unsigned int cpu, void *data), enum qemu_plugin_cb_flags flags,
-    void *data);
-extern size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb *tb);
-extern struct qemu_plugin_insn *qemu_plugin_tb_get_insn(const struct qemu_plugin_tb *tb, size_t index);
-extern uint64_t qemu_plugin_insn_vaddr(const struct qemu_plugin_insn *insn);
+#include "qemu_plugin.h"
 
 EXPORTED int qemu_plugin_version = PLUGIN_API;
 

@@ -7,7 +7,7 @@
 
 #include "exchange.h"
 
-/* The arena and the guard bytes that touch it on both sides. */
+/* The arena, or a piece of it, and the guard bytes that touch it on both sides. */
 struct place {
     uint8_t *guard_below;
     uint8_t *arena;
@@ -16,16 +16,16 @@ struct place {
 
 extern struct record harness_record;
 
-/* Runs every vector of the inputs; fills in the record. */
-void harness_run(const struct place *place);
+/* Runs every vector of the inputs; fills in the record. places: one for each piece of the arena. */
+void harness_run(const struct place *places);
 
 bool platform_read(void *buffer, uint32_t bytes);
 bool platform_write(const void *buffer, uint32_t bytes);
 
-/* One inference whose input is pushed row by row; only then. */
+/* One inference whose input is pushed row by row, or whose arena comes in pieces; only then. */
 void harness_infer(void *arena);
 
-/* One inference.  The guards may be made untouchable while it runs. */
-void platform_infer(const struct place *place);
+/* One inference.  arena: the model's only buffer, or the struct of them. */
+void platform_infer(void *arena);
 
 #endif

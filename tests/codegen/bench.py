@@ -45,13 +45,16 @@ def write(entries: Sequence[Entry], folder: Path) -> Path:
     for one in entries:
         face = one.sources.interface
         for kind in ("inputs", "outputs"):
-            ports = ", ".join(f"{{{p.offset}, {p.bytes}}}" for p in getattr(face, kind))
+            ports = ", ".join(f"{{{starts(face)[p.area] + p.offset}, {p.bytes}}}" for p in getattr(face, kind))
             lines.append(f"static const struct port {face.name}_{kind}[] = {{{ports}}};")
-        if face.pushed:
+        if face.spread:
+            lines += _pieces(face)
+        elif face.pushed:
             lines += _feeder(face)
         feed = f"{face.name}_feed" if face.pushed else "NULL"
+        how = "pieces" if face.spread else "invoke"
         rows.append(
-            f"{{{face.name}_invoke, {feed}, {face.arena_bytes}, {len(face.inputs)}, {face.name}_inputs, "
+            f"{{{face.name}_{how}, {feed}, {starts(face)[-1]}, {len(face.inputs)}, {face.name}_inputs, "
             f"{len(face.outputs)}, {face.name}_outputs, {len(one.inputs)}}}"
         )
     lines += [
@@ -83,6 +86,39 @@ def write(entries: Sequence[Entry], folder: Path) -> Path:
     main = folder / "main.c"
     main.write_text("\n".join(lines) + "\n")
     return main
+
+
+GAP = 32
+"""Bytes between the pieces of an arena, which must stay as they were."""
+
+
+def starts(face: Interface) -> list[int]:
+    """Where each piece of the arena begins in one buffer, with gaps between them; and where the last one ends."""
+    found = [0]
+    for area in face.areas[:-1]:
+        found.append((found[-1] + area.bytes + GAP + 15) // 16 * 16)
+    return [*found, found[-1] + (face.areas[-1].bytes if face.areas else face.arena_bytes)]
+
+
+def _pieces(face: Interface) -> list[str]:
+    """A function that takes one buffer for an arena in pieces, and exits when a gap has changed."""
+    places = starts(face)
+    checks = [
+        f"    for (int i = 0; i < {GAP}; i++)\n"
+        f"        if (((unsigned char *)arena)[{start + area.bytes} + i] != 0xa5) exit(3);"
+        for start, area in zip(places[:-2], face.areas[:-1], strict=True)
+    ]
+    fields = ", ".join(
+        f".{area.name.lower()} = (int8_t *)arena + {at}" for area, at in zip(face.areas, places[:-1], strict=True)
+    )
+    return [
+        f"static void {face.name}_pieces(void *arena)",
+        "{",
+        f"    const struct {face.name}_arenas pieces = {{{fields}}};",
+        f"    {face.name}_invoke(&pieces);",
+        *checks,
+        "}",
+    ]
 
 
 def _feeder(face: Interface) -> list[str]:
@@ -273,15 +309,16 @@ def run_on_core(entries: Sequence[Entry], folder: Path, profile, flags: Sequence
     for one in entries:
         face = one.sources.interface
         for kind in ("inputs", "outputs"):
-            ports = ", ".join(f"{{{p.offset}, {p.bytes}}}" for p in getattr(face, kind))
+            ports = ", ".join(f"{{{starts(face)[p.area] + p.offset}, {p.bytes}}}" for p in getattr(face, kind))
             lines.append(f"static const struct port {face.name}_{kind}[] = {{{ports}}};")
         feed = f"{face.name}_feed" if face.pushed else "NULL"
+        how = "pieces" if face.spread else "invoke"
         if face.pushed:
             lines.append(
                 _FEED_ON_CORE.format(name=face.name, bytes=face.inputs[0].bytes // face.pushed, rows=face.pushed)
             )
         rows.append(
-            f"{{{face.name}_invoke, {feed}, {face.arena_bytes}, {len(face.inputs)}, {face.name}_inputs, "
+            f"{{{face.name}_{how}, {feed}, {starts(face)[-1]}, {len(face.inputs)}, {face.name}_inputs, "
             f"{len(face.outputs)}, {face.name}_outputs, {len(one.inputs)}}}"
         )
     lines.append(_MAIN.replace("MODELS", ",\n".join(rows)))

@@ -24,8 +24,8 @@ def profile(request) -> Profile:
 def test_names():
     assert names(SHIPPED) == (
         "android", "android-arm64", "android-armv7", "android-x86_64", "corstone-300", "cortex-m0plus", "cortex-m3",
-        "cortex-m33", "cortex-m4", "cortex-m55", "cortex-m7", "host", "nano33ble", "nucleo-l4r5zi", "pico2",
-        "raspberry-pi-pico", "rpi-zero", "rpi-zero2", "rpi3", "rpi3-32", "rpi4", "rpi5", "stm32f746g-disco",
+        "cortex-m33", "cortex-m4", "cortex-m55", "cortex-m7", "host", "nano33ble", "nucleo-h743zi2", "nucleo-l4r5zi",
+        "pico2", "raspberry-pi-pico", "rpi-zero", "rpi-zero2", "rpi3", "rpi3-32", "rpi4", "rpi5", "stm32f746g-disco",
     )  # fmt: skip
 
 
@@ -72,6 +72,7 @@ def test_every_value_has_a_place(profile):
         ("nucleo-l4r5zi", "cortex-m4", 2048, 640),
         ("stm32f746g-disco", "cortex-m7", 1024, 320),
         ("nano33ble", "cortex-m4", 1024, 256),
+        ("nucleo-h743zi2", "cortex-m7", 2048, 640),
         ("raspberry-pi-pico", "cortex-m0plus", 2048, 264),
         ("pico2", "cortex-m33", 4096, 520),
         ("corstone-300", "cortex-m55", 2048, 2048),
