@@ -17,7 +17,7 @@ SECTIONS = {
     "model": "The trained model.",
     "data": (
         "Samples: an .npz file (arrays x and, for labels, y), a folder with x.npy and y.npy, or "
-        "file.py:function that returns x or (x, y). A .tflite model needs none."
+        "file.py:function that returns x or (x, y), or a tf.data.Dataset of them. A .tflite model needs none."
     ),
     "compress": "How the model is made smaller before it is converted.",
     "proof": "How much runs on the emulated core.",

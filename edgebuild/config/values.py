@@ -15,8 +15,8 @@ class DataSource:
 
     Attributes:
         kind: ``npz`` (arrays ``x`` and, for labels, ``y``), ``npy`` (a folder with ``x.npy`` and
-            ``y.npy``) or ``python`` (``file.py:function`` returning ``x`` or ``(x, y)``; run in the
-            worker process, never in the parent).
+            ``y.npy``) or ``python`` (``file.py:function`` returning ``x`` or ``(x, y)``, or what gives
+            them one by one; run in the worker process, never in the parent).
         path: the file or folder, absolute.
         function: the function's name for ``python``.
     """

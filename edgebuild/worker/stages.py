@@ -17,6 +17,7 @@ from typing import Any
 from edgebuild import compress, convert, loaders
 from edgebuild.config import Step
 from edgebuild.errors import EdgebuildError, UsageError
+from edgebuild.worker import seeding
 from edgebuild.worker.events import Progress
 from edgebuild.worker.job import Job
 
@@ -53,6 +54,8 @@ def run(job: Job, report: Report) -> None:
         EdgebuildError: whatever went wrong, as one of its subclasses.
     """
     clock = Clock(report)
+    if job.task != "convert":
+        seeding.watch(job.seed)  # these need no TensorFlow, but the user's data functions may
     if job.task == "data":
         assert job.input_shape is not None, "a data job states the shape"
         _read_evaluation(job, clock, job.input_shape, "float32")
@@ -99,7 +102,7 @@ def _convert(job: Job, clock: Clock) -> None:
     with clock.stage("data", "reading calibration and training data", limits.data):
         if job.calibration is not None and precision.calibrates:
             calibration = samples.spread(
-                samples.read(job.calibration, "calibration", shape, dtype).x, job.calibration_samples
+                samples.read(job.calibration, "calibration", shape, dtype, job.seed).x, job.calibration_samples
             )
         if any(technique.trains for technique, _ in techniques):
             training = _training(job, samples, shape, dtype)
@@ -120,7 +123,7 @@ def _convert(job: Job, clock: Clock) -> None:
     def run_step(number: int, keras_model: Any) -> Any:
         step, (technique, settings) = job.steps[number], techniques[number]
         technique.check(keras_model, settings)
-        _seed(job)
+        seeding.restart(job.seed)
         given = compression.with_share(training, step) if training is not None and technique.trains else None
         with clock.stage(step.technique, f"compressing: {step.technique}", limits.compress) as progress:
             return technique.apply(keras_model, given, settings, progress)
@@ -133,7 +136,7 @@ def _convert(job: Job, clock: Clock) -> None:
     before = steps[-1]["after"] if steps else before
 
     with clock.stage("convert", f"converting to {job.precision}", limits.convert) as progress:
-        _seed(job)
+        seeding.restart(job.seed)
         result = precision.convert(
             convert.Source(
                 place=str(job.model),
@@ -226,16 +229,9 @@ def _start(job: Job) -> None:
     tensorflow.config.experimental.enable_op_determinism()
 
 
-def _seed(job: Job) -> None:
-    """Restart everything random, so that a stage's result does not depend on what ran before it."""
-    for name in ("keras", "tf_keras"):
-        if name in sys.modules:
-            sys.modules[name].utils.set_random_seed(job.seed)
-
-
 def _training(job: Job, samples: Any, shape: tuple[int, ...], dtype: str) -> compress.Training:
     assert job.training is not None, "checked before the model was opened"
-    read = samples.read(job.training, "training", shape, dtype)
+    read = samples.read(job.training, "training", shape, dtype, job.seed)
     if read.y is None:
         raise UsageError(
             read.place,
@@ -261,7 +257,7 @@ def _read_evaluation(job: Job, clock: Clock, shape: tuple[int, ...], dtype: str)
     from edgebuild.worker import samples
 
     with clock.stage("data", "reading evaluation data", job.limits.data):
-        read = samples.read(job.evaluation, "evaluation", shape, dtype)
+        read = samples.read(job.evaluation, "evaluation", shape, dtype, job.seed)
         count = job.evaluation_samples
         kept = samples.Samples(read.x[:count], None if read.y is None else read.y[:count], read.place)
         np.save(job.out / "evaluation_inputs.npy", kept.x)
