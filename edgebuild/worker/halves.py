@@ -16,7 +16,7 @@ def write(job: Job) -> None:
         UsageError: the data has no labels, or is too little to divide.
     """
     assert job.training is not None and job.input_shape is not None, "a split job states both"
-    read = samples.read(job.training, "training", job.input_shape, "float32")
+    read = samples.read(job.training, "training", job.input_shape, "float32", job.seed)
     if read.y is None:
         raise UsageError(read.place, "the training data has no labels", "give y as well: return (x, y)")
     count = min(job.held_out, len(read.x) // 5)

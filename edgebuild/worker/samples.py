@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
-import traceback
-from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,7 +10,8 @@ from numpy.typing import NDArray
 
 from edgebuild.config import DataSource
 from edgebuild.errors import UsageError
-from edgebuild.worker import reads
+from edgebuild.worker import reads, seeding, streams, user_code
+from edgebuild.worker.streams import words
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,13 +29,14 @@ class Samples:
     place: str
 
 
-def read(source: DataSource, role: str, shape: tuple[int, ...], dtype: str) -> Samples:
+def read(source: DataSource, role: str, shape: tuple[int, ...], dtype: str, seed: int) -> Samples:
     """The samples of ``source``.
 
     Args:
         role: ``calibration``, ``evaluation`` or ``training``, for messages.
         shape: what the model takes, beginning with batch 1.
         dtype: numpy's name of the input's element type.
+        seed: of everything random in the user's function, so that shuffled and augmented data are always the same.
 
     Raises:
         UsageError: missing, unreadable, empty, of the wrong shape or type, not finite.
@@ -47,8 +44,10 @@ def read(source: DataSource, role: str, shape: tuple[int, ...], dtype: str) -> S
     place = f"{source.path}:{source.function}" if source.function else str(source.path)
     if not source.path.exists():
         raise UsageError(place, f"the {role} data does not exist", "check the path")
-    reader = {"npz": _npz, "npy": _npy, "python": _python}[source.kind]
-    x, y = reader(source, place)
+    if source.kind == "python":
+        x, y = _python(source, role, shape, seed, place)
+    else:
+        x, y = {"npz": _npz, "npy": _npy}[source.kind](source, place)
     return Samples(_inputs(x, role, shape, dtype, place), _labels(y, len(x), place), place)
 
 
@@ -102,72 +101,26 @@ def _unreadable(place: str, error: Exception) -> UsageError:
     )
 
 
-def function(source: DataSource) -> Callable[..., Any]:
-    """The user's function that ``source`` names.
-
-    Raises:
-        UsageError: there is none, or its file raises.
-    """
-    place = f"{source.path}:{source.function}"
-    if not source.path.exists():
-        raise UsageError(place, "the file does not exist", "check the path")
+def _python(
+    source: DataSource, role: str, shape: tuple[int, ...], seed: int, place: str
+) -> tuple[NDArray[Any], NDArray[Any] | None]:
+    seeding.restart(seed)
+    call = user_code.function(source)
     with reads.noted():
-        found: Any = getattr(_module(source.path, place), str(source.function), None)
-    if not callable(found):
-        raise UsageError(place, f"{source.path.name} has no function {source.function!r}", "define it, or name another")
-    call: Callable[..., Any] = found
-    return call
-
-
-def _python(source: DataSource, place: str) -> tuple[NDArray[Any], NDArray[Any] | None]:
-    call = function(source)
-    with reads.noted():
+        seeding.restart(seed)  # the file may have been read long ago, or just now
         try:
             answer = call()
-        except (KeyboardInterrupt, MemoryError):
+            if streams.is_stream(answer):
+                return streams.draw(answer, role, shape, place)
+        except (KeyboardInterrupt, MemoryError, UsageError):
             raise
         except BaseException as error:
-            raise _raised(place, source.path, error) from error
+            raise user_code.raised(place, source.path, error) from error
     if isinstance(answer, tuple):
         if len(answer) != 2:
             raise UsageError(place, f"returned a tuple of {len(answer)}", "return x, or (x, y)")
         return np.asarray(answer[0]), np.asarray(answer[1])
     return np.asarray(answer), None
-
-
-_modules: dict[Path, Any] = {}
-
-
-def _module(path: Path, place: str) -> Any:
-    """The user's file as a module, run once; its own folder is importable, and no __pycache__ is left there."""
-    if path not in _modules:
-        spec = importlib.util.spec_from_file_location(f"_user_{len(_modules)}_{path.stem}", path)
-        if spec is None or spec.loader is None:
-            raise UsageError(place, "is not a Python file", "name a .py file")
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[spec.name] = module  # dataclasses and pickle look there
-        sys.dont_write_bytecode = True
-        sys.path.insert(0, str(path.parent))
-        try:
-            spec.loader.exec_module(module)
-        except (KeyboardInterrupt, MemoryError):
-            raise
-        except BaseException as error:
-            raise _raised(place, path, error) from error
-        _modules[path] = module
-    return _modules[path]
-
-
-def _raised(place: str, path: Path, error: BaseException) -> UsageError:
-    """What the user's own code raised, with the lines of the traceback that lie in the user's file."""
-    frames = traceback.extract_tb(error.__traceback__)
-    lines = [
-        f"{Path(frame.filename).name}:{frame.lineno}: {frame.line}" for frame in frames if frame.filename == str(path)
-    ]
-    if isinstance(error, SyntaxError):
-        lines = [f"{path.name}:{error.lineno}: {(error.text or '').strip()}"]
-    words = f"{type(error).__name__}: {error}".splitlines()[0][:300] if str(error) else type(error).__name__
-    return UsageError(place, f"raised {words}", "mend the function", tuple(lines[-5:]))
 
 
 # ---- what the model takes ------------------------------------------------------------------------
@@ -181,7 +134,7 @@ def _inputs(x: NDArray[Any], role: str, shape: tuple[int, ...], dtype: str, plac
         one_more = x.shape[1:] == wanted[:-1] and wanted[-1:] == (1,)
         raise UsageError(
             place,
-            f"the {role} data has the shape {_words(x.shape)}, but the model wants {_words(('n', *wanted))}",
+            f"the {role} data has the shape {words(x.shape)}, but the model wants {words(('n', *wanted))}",
             "add the channel: x[..., numpy.newaxis]" if one_more else "reshape it, or prepare it as for training",
         )
     if len(x) == 0:
@@ -191,10 +144,6 @@ def _inputs(x: NDArray[Any], role: str, shape: tuple[int, ...], dtype: str, plac
     if x.dtype.kind == "f" and not dtype.startswith("float"):
         raise UsageError(place, f"x is of the type {x.dtype}, but the model takes {dtype}", "give whole numbers")
     return np.ascontiguousarray(x, dtype=dtype)
-
-
-def _words(shape: tuple[Any, ...]) -> str:
-    return f"({', '.join(map(str, shape))}{',' if len(shape) == 1 else ''})"
 
 
 def _labels(y: NDArray[Any] | None, count: int, place: str) -> NDArray[Any] | None:

@@ -19,7 +19,7 @@ GOOD = np.arange(24, dtype=np.float64).reshape(4, 2, 3, 1)
 
 def read(folder: Path, dtype: str = "float32", **arrays: Any) -> Samples:
     np.savez(folder / "data.npz", **arrays)
-    return samples.read(DataSource("npz", folder / "data.npz"), "calibration", SHAPE, dtype)
+    return samples.read(DataSource("npz", folder / "data.npz"), "calibration", SHAPE, dtype, 1)
 
 
 def refusal(source: DataSource | Path, dtype: str = "float32", **arrays: Any) -> str:
@@ -28,7 +28,7 @@ def refusal(source: DataSource | Path, dtype: str = "float32", **arrays: Any) ->
         np.savez(source / "data.npz", **arrays)
         source = DataSource("npz", source / "data.npz")
     with pytest.raises(UsageError) as caught:
-        samples.read(source, "calibration", SHAPE, dtype)
+        samples.read(source, "calibration", SHAPE, dtype, 1)
     return str(caught.value).replace(str(source.path.parent), "…")
 
 
@@ -46,7 +46,10 @@ def test_npz_and_folder_and_function_say_the_same(tmp_path: Path) -> None:
         DataSource("npy", tmp_path / "folder"),
         DataSource("python", tmp_path / "data.py", "both"),
     )
-    for found in (read(tmp_path, x=GOOD, y=labels), *(samples.read(s, "training", SHAPE, "float32") for s in sources)):
+    for found in (
+        read(tmp_path, x=GOOD, y=labels),
+        *(samples.read(s, "training", SHAPE, "float32", 1) for s in sources),
+    ):
         assert found.x.dtype == np.float32
         assert np.array_equal(found.x, GOOD)
         assert found.y is not None
