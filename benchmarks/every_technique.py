@@ -25,6 +25,7 @@ STEPS = {
     "factorize": {"keep": 0.8},
     "distill": {"width": 0.5},
     "qat": {},
+    "qat int4": {"int4": "most"},
 }
 PRECISIONS = {"float32": False, "float16": False, "dynamic": False, "int16x8": True, "int8": True}
 """Whether each needs calibration data."""
