@@ -55,7 +55,7 @@ def describe_build(verb: Verb) -> Verb:
         kind: dict[str, Any] = {"metavar": "DATA"}
         if key.field == "targets":
             kind = {"multiple": True, "metavar": "NAME", "shell_complete": complete_target}
-        elif key.field in ("model", "output"):
+        elif key.field in ("model", "custom", "output"):
             kind = {"type": click.Path(), "metavar": "PATH"}
         verb = click.option(key.option, key.dotted.replace(".", "__"), help=key.doc, **kind)(verb)
     return click.option("--config", "file", type=click.Path(), metavar="FILE", help="Instead of ./edgebuild.toml.")(

@@ -80,7 +80,7 @@ def insist_plain(model: Any, technique: str) -> None:
     for layer in model.layers:
         if hasattr(layer, "layers"):
             insist_plain(layer, technique)
-        elif type(layer).__module__.split(".")[0] not in ("keras", "tf_keras"):
+        elif type(layer).__module__.split(".")[0] in ("edgebuild", "tensorflow_model_optimization"):
             raise UsageError(
                 f"compression step {technique!r}",
                 f"layer {layer.name!r} is prepared for quantization already ({type(layer).__name__})",

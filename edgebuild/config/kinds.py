@@ -215,6 +215,21 @@ class File(Kind):
 
 
 @dataclass(frozen=True)
+class Script(Kind):
+    """A Python file."""
+
+    words = 'a Python file such as "layers.py"'
+
+    def read(self, value: Any, folder: Path) -> Path:
+        if not isinstance(value, str) or not value.endswith(".py"):
+            raise self.refuse(value)
+        return absolute(value, folder)
+
+    def schema(self) -> dict[str, Any]:
+        return {"type": "string", "pattern": r"\.py$"}
+
+
+@dataclass(frozen=True)
 class Data(Kind):
     """A source of samples."""
 

@@ -106,6 +106,12 @@ def check_files(config: Config) -> None:
             f"no such model: {_shown(config.model)}",
             "correct model.path or --model",
         )
+    if config.custom is not None and not config.custom.is_file():
+        raise UsageError(
+            place(config.file, ("model", "custom")),
+            f"no such file: {_shown(config.custom)}",
+            "correct model.custom or --custom",
+        )
     for name in ("calibration", "evaluation", "training"):
         source: DataSource | None = getattr(config, name)
         if source is not None and not source.path.exists():

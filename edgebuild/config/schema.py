@@ -7,7 +7,7 @@ From this table come the reader and its messages, the command's options, the JSO
 from __future__ import annotations
 
 from edgebuild.config.key import Key
-from edgebuild.config.kinds import Bytes, Choice, Count, Data, File, Flag, Fraction, Identifier
+from edgebuild.config.kinds import Bytes, Choice, Count, Data, File, Flag, Fraction, Identifier, Script
 from edgebuild.config.lists import Plugins, Recipe, Targets
 
 FILE_NAME = "edgebuild.toml"
@@ -155,6 +155,16 @@ KEYS: tuple[Key, ...] = (
         "have a place for them carry them.",
         '"labels.txt"',
         default="none",
+    ),
+    Key(
+        ("model", "custom"),
+        "custom",
+        Script(),
+        "A Python file of yours with the layer classes and functions that the model names and Keras does not have. It "
+        "runs where the model is loaded, as a data function does.",
+        '"layers.py"',
+        default="none; the model may name Keras's own alone",
+        option="--custom",
     ),
     Key(
         ("data", "calibration"),

@@ -67,6 +67,7 @@ class Config:
         input: ``pushed`` takes the input row by row, so that it never lies whole in the arena.
         final_softmax: False cuts a SOFTMAX at the end; the class with the largest logit is the same.
         labels: text file with the names of the classes, absolute, or None.
+        custom: Python file with classes and functions that the model names, absolute, or None; run in the worker only.
         evaluation_samples: how many samples of the evaluation data run on the emulated core.
         vectors: how many random inputs are compared byte by byte, besides.
         optimize: ``speed``, ``size`` or ``balanced``: which kernels are chosen.
@@ -94,6 +95,7 @@ class Config:
     input: Literal["whole", "pushed"] = "whole"
     final_softmax: bool = True
     labels: Path | None = None
+    custom: Path | None = None
     evaluation_samples: int = 500
     vectors: int = 4
     timeout: int | None = None

@@ -14,6 +14,12 @@ from typing import Any, ClassVar, Literal
 
 from edgebuild import registry
 from edgebuild.errors import UsageError
+from edgebuild.loaders._custom import NOTHING, Custom
+
+__all__ = [
+    "NOTHING", "READABLE", "Custom", "Input", "Inspection", "Layer", "Loaded", "Loader", "find", "for_compression",
+    "names", "of_tf_keras", "recognise", "require",
+]  # fmt: skip
 
 READABLE = ".keras, .h5, a SavedModel folder or .tflite"
 
@@ -89,8 +95,11 @@ class Loader(ABC):
         """Whether the content of ``path`` (an existing, non-empty file or a folder) is of this format."""
 
     @abstractmethod
-    def inspect(self, path: Path, *, allow_unsafe: bool) -> Inspection:
+    def inspect(self, path: Path, *, allow_unsafe: bool, custom: Custom = NOTHING) -> Inspection:
         """Read what the file says about itself, without TensorFlow.
+
+        Args:
+            custom: what it may name besides Keras's own.
 
         Raises:
             UsageError: damaged, or it would run code and ``allow_unsafe`` is False.
@@ -164,13 +173,16 @@ def _refuse_empty_and_pickles(path: Path) -> None:
         )
 
 
-def for_compression(loaded: Loaded, path: Path) -> Loaded:
+def for_compression(loaded: Loaded, path: Path, custom: Custom = NOTHING) -> Loaded:
     """``loaded`` as a tf_keras model, which is what TF-MOT works on; imports TensorFlow.
+
+    Args:
+        custom: what the model may name besides Keras's own.
 
     Raises:
         UsageError: a SavedModel, or a Keras 3 model that tf_keras cannot hold exactly.
     """
-    from edgebuild.loaders import _carry_over
+    from edgebuild.loaders import _carry_over, _keras
 
     if loaded.model is None:
         raise UsageError(
@@ -178,7 +190,9 @@ def for_compression(loaded: Loaded, path: Path) -> Loaded:
             "a SavedModel has no layers, so it can be quantized but not compressed",
             "give the model as .keras or .h5, or remove the compression steps",
         )
-    return loaded if loaded.keras == "tf_keras" else _carry_over.to_tf_keras(loaded, str(path))
+    carried = loaded if loaded.keras == "tf_keras" else _carry_over.to_tf_keras(loaded, str(path), custom)
+    _keras.insist_layers(carried.model, str(path))
+    return carried
 
 
 def of_tf_keras(model: object, path: Path) -> Loaded:

@@ -13,6 +13,7 @@ from typing import Any
 
 from edgebuild.errors import UsageError
 from edgebuild.loaders import Layer
+from edgebuild.loaders._custom import NO_NAMES, Own
 
 MODELS = frozenset(("Functional", "Model", "Sequential"))
 
@@ -62,12 +63,13 @@ _NOT_LOADED = frozenset(("compile_config", "build_config"))
 _NESTED_TOO_DEEP = 64
 
 
-def check(config: Any, place: str, *, allow_unsafe: bool) -> tuple[Layer, ...]:
+def check(config: Any, place: str, own: Own = NO_NAMES, *, allow_unsafe: bool) -> tuple[Layer, ...]:
     """The layers that the model ``config`` names, every class of it vetted.
 
     Args:
         config: the parsed JSON; anything at all, since it comes from a stranger.
         place: the file, for messages.
+        own: what the user has declared, which the model may name as well.
 
     Raises:
         UsageError: it is no model, or names a class that is not allowed.
@@ -84,7 +86,7 @@ def check(config: Any, place: str, *, allow_unsafe: bool) -> tuple[Layer, ...]:
     nodes = list(_named(config, "", 0, place))
     if not allow_unsafe:
         for node, layer in nodes:
-            _vet(node, layer, place)
+            _vet(node, layer, place, own)
     return tuple(
         Layer(layer, str(node["class_name"]))
         for node, layer in nodes
@@ -119,39 +121,68 @@ def _named(node: Any, layer: str, depth: int, place: str) -> Iterator[tuple[dict
                 yield from _named(value, layer, depth + 1, place)
 
 
-def _vet(node: dict[str, Any], layer: str, place: str) -> None:
+def _vet(node: dict[str, Any], layer: str, place: str, own: Own) -> None:
     name, module = node["class_name"], node.get("module")
     where = f"{place}, layer {layer!r}" if layer else place
     if name == "function":
         function = node.get("config")
+        if isinstance(function, str) and function in own.functions:
+            return
         if module in ("builtins", None) and isinstance(function, str) and function in ACTIVATIONS:
             return
-        raise _refusal(where, f"calls the function {function!r} of module {module!r}")
+        raise _refusal(where, f"calls the function {function!r} of module {module!r}", own)
     if name == "Lambda" or name == "__lambda__":
         raise _refusal(where, "is a Lambda, which is Python code inside the model file")
+    if _is_own(node, own):
+        _vet_activations(node, where, own)
+        return
+    if name in own.elsewhere:
+        other = "keras" if own.keras == "tf_keras" else "tf_keras"
+        raise UsageError(
+            where,
+            f"is of the class {name!r}, which {own.file} derives from {other}.layers.Layer, but the file is for "
+            f"{own.keras}",
+            f"derive it from {own.keras}.layers.Layer",
+        )
     if module is not None and not (isinstance(module, str) and _MODULES.fullmatch(module)):
-        raise _refusal(where, f"is of the class {name!r} from the module {module!r}, which is not Keras")
+        raise _refusal(where, f"is of the class {name!r} from the module {module!r}, which is not Keras", own)
     if name not in LAYERS | PARTS | MODELS | OPERATIONS:
-        raise _foreign(where, f"is of the class {name!r}, which is not Keras's own, or does more than compute")
+        raise _foreign(where, f"is of the class {name!r}, which is not Keras's own, or does more than compute", own)
     registered = node.get("registered_name")
     if registered not in (None, name):
-        raise _foreign(where, f"is of the registered class {registered!r}, whose code is not in the file")
+        raise _foreign(where, f"is of the registered class {registered!r}, whose code is not in the file", own)
+    _vet_activations(node, where, own)
+
+
+def _is_own(node: dict[str, Any], own: Own) -> bool:
+    """Whether Keras will find the user's class for ``node``, and look nowhere else.
+
+    It looks for the registered name where there is one, and imports the module if that is not found.
+    """
+    name = node["class_name"]
+    return name in own.classes and node.get("registered_name", name) in own.classes
+
+
+def _vet_activations(node: dict[str, Any], where: str, own: Own) -> None:
     for key, value in node["config"].items() if isinstance(node.get("config"), dict) else ():
-        if key.endswith("activation") and isinstance(value, str) and value not in ACTIVATIONS:
-            raise _refusal(where, f"has the activation {value!r}, which is not one of Keras's own")
+        if key.endswith("activation") and isinstance(value, str) and value not in ACTIVATIONS | own.functions:
+            raise _refusal(where, f"has the activation {value!r}, which is not one of Keras's own", own)
 
 
-def _refusal(where: str, rule: str) -> UsageError:
-    return UsageError(
-        where,
-        rule,
-        "replace it by Keras's own layers; --allow-unsafe-model loads it all the same, and runs what it contains",
-    )
+_UNSAFE = "replace it by Keras's own layers; --allow-unsafe-model loads it all the same, and runs what it contains"
+_FOREIGN = "replace it by Keras's own layers, or export the model as a SavedModel, whose graph needs no such class"
 
 
-def _foreign(where: str, rule: str) -> UsageError:
-    return UsageError(
-        where,
-        rule,
-        "replace it by Keras's own layers, or export the model as a SavedModel, whose graph needs no such class",
-    )
+def _refusal(where: str, rule: str, own: Own | None = None) -> UsageError:
+    """Of what can run any code; with ``own`` where declaring it would help."""
+    return UsageError(where, rule, _UNSAFE if own is None else f"{_declare(own)}, or {_UNSAFE}")
+
+
+def _foreign(where: str, rule: str, own: Own) -> UsageError:
+    return UsageError(where, rule, f"{_declare(own)}, {_FOREIGN}")
+
+
+def _declare(own: Own) -> str:
+    if not own.file:
+        return "if it is yours, name the Python file that defines it as model.custom"
+    return f"if it is yours, define it in {own.file} for {own.keras}, or name it in CUSTOM_OBJECTS there"

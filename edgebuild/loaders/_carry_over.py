@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from edgebuild.errors import UsageError
-from edgebuild.loaders import Loaded, _keras
+from edgebuild.loaders import NOTHING, Custom, Loaded, _keras
 
 TOLERANCE = 1e-5
 """Largest difference of outputs, relative to the largest output when that exceeds 1."""
@@ -21,14 +21,18 @@ _DROPPED = frozenset(("module", "registered_name", "build_config", "shared_objec
 _REMEDY = "leave out the compression steps, or build and train the model with tf_keras (Keras 2)"
 
 
-def to_tf_keras(loaded: Loaded, place: str) -> Loaded:
+def to_tf_keras(loaded: Loaded, place: str, custom: Custom = NOTHING) -> Loaded:
     """``loaded``, a Keras 3 model, in tf_keras.
+
+    Args:
+        custom: what the user has declared; of a class that is declared for both Keras, tf_keras takes its own.
 
     Raises:
         UsageError: tf_keras cannot express it, or computes something else.
     """
     tf_keras = _keras.package("tf_keras")
     source = loaded.model
+    _refuse_own(source, custom, place)
     config = _model(source, tf_keras, place)
     try:
         kind = tf_keras.Sequential if config["class_name"] == "Sequential" else tf_keras.Model
@@ -40,6 +44,21 @@ def to_tf_keras(loaded: Loaded, place: str) -> Loaded:
     carried = _keras.wrap(model, "tf_keras", place)
     _compare(loaded, carried, place)
     return carried
+
+
+def _refuse_own(model: Any, custom: Custom, place: str) -> None:
+    """Refuse a layer of a class of the user's that tf_keras does not have."""
+    for layer in model.layers:
+        if hasattr(layer, "layers"):
+            _refuse_own(layer, custom, place)
+        kind = type(layer).__name__
+        if kind in custom.of("tf_keras").elsewhere:
+            raise UsageError(
+                f"{place}, layer {layer.name!r}",
+                f"is of the class {kind!r}, which {custom.file} defines for Keras 3, and compression works on tf_keras",
+                f"define {kind!r} for tf_keras as well, as a subclass of tf_keras.layers.Layer with that name, or "
+                "leave out the compression steps",
+            )
 
 
 # ---- the config ----------------------------------------------------------------------------------
@@ -131,7 +150,7 @@ def _layer(layer: Mapping[str, Any], model: Any, tf_keras: Any, place: str) -> d
 def _object(item: Mapping[str, Any], module: Any, tf_keras: Any, where: str) -> dict[str, Any]:
     """A serialized object without what tf_keras's class of that name does not take."""
     kind = item["class_name"]
-    target = getattr(module, kind, None)
+    target = getattr(module, kind, None) or _own(tf_keras, kind)
     if target is None:
         raise UsageError(where, f"is of the class {kind!r}, which tf_keras does not have", _REMEDY)
     accepted = _arguments(target)
@@ -145,6 +164,11 @@ def _object(item: Mapping[str, Any], module: Any, tf_keras: Any, where: str) -> 
                 where, f"has the setting {key} = {value!r}, which tf_keras's {kind} does not have", _REMEDY
             )
     return {"class_name": kind, "config": config}
+
+
+def _own(keras: Any, name: Any) -> Any:
+    """What the user has declared for ``keras``, either of them, under ``name``; or None."""
+    return keras.saving.get_custom_objects().get(name) if isinstance(name, str) else None
 
 
 def _without_own_masking(item: Mapping[str, Any]) -> dict[str, Any]:
@@ -167,6 +191,10 @@ def _part(value: Any, tf_keras: Any, where: str) -> Any:
         return {key: _part(inner, tf_keras, where) for key, inner in value.items()}
     if value["class_name"] == "DTypePolicy":
         return value["config"]["name"]
+    if value["class_name"] == "function" and _own(tf_keras, value["config"]) is not None:
+        return value["config"]
+    if _own(tf_keras, value["class_name"]) is not None:
+        return _object(value, tf_keras.layers, tf_keras, where)
     for part in ("layers", "initializers", "regularizers", "constraints"):
         if hasattr(getattr(tf_keras, part), value["class_name"]) and str(value.get("module", "")).endswith(part):
             return _object(value, getattr(tf_keras, part), tf_keras, where)
@@ -189,7 +217,8 @@ def _is_default(item: Mapping[str, Any], key: str, value: Any) -> bool:
         return True
     keras = _keras.package("keras")
     module = getattr(keras, str(item.get("module", "keras.layers")).split(".")[-1], keras.layers)
-    defaults = _arguments(getattr(module, item["class_name"], object))
+    kind = getattr(module, item["class_name"], None) or _own(keras, item["class_name"])
+    defaults = _arguments(kind or object)
     return key in defaults and bool(defaults[key] == value)
 
 

@@ -8,12 +8,11 @@ from __future__ import annotations
 import importlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from edgebuild.errors import EdgebuildError, ToolError, UsageError
 from edgebuild.loaders import Input, Loaded
-
-Keras = Literal["keras", "tf_keras"]
+from edgebuild.loaders._custom import Keras
 
 
 def writer(version: str) -> Keras:
@@ -122,6 +121,24 @@ def fixed(name: str, shape: Sequence[int | None], dtype: str, place: str) -> Inp
             "build the model with batch size 1 or None, load the weights into it and save it",
         )
     return Input(name, (1, *(int(size) for size in rest if size is not None)), dtype)
+
+
+def insist_layers(model: Any, place: str) -> None:
+    """Refuse a layer of the tf_keras ``model`` that looks like a model and is none: compression would take it apart.
+
+    Raises:
+        UsageError: naming the layer.
+    """
+    for layer in model.layers:
+        if not hasattr(layer, "layers"):
+            continue
+        if not hasattr(layer, "_nodes_by_depth"):  # what a graph of layers has
+            raise UsageError(
+                f"{place}, layer {layer.name!r}",
+                f"its class {type(layer).__name__!r} has an attribute 'layers', and compression cannot look inside",
+                "call the attribute otherwise, or leave out the compression steps",
+            )
+        insist_layers(layer, place)
 
 
 def _dtype(tensor: Any) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from edgebuild.errors import UsageError
-from edgebuild.loaders import Inspection, Loaded, Loader, _allow_list, _hdf5, _keras, _shapes
+from edgebuild.loaders import NOTHING, Custom, Inspection, Loaded, Loader, _allow_list, _hdf5, _keras, _shapes
 
 
 class KerasH5(Loader):
@@ -17,7 +17,7 @@ class KerasH5(Loader):
     def recognises(self, path: Path) -> bool:
         return _hdf5.head(path, len(_hdf5.MAGIC)) == _hdf5.MAGIC
 
-    def inspect(self, path: Path, *, allow_unsafe: bool) -> Inspection:
+    def inspect(self, path: Path, *, allow_unsafe: bool, custom: Custom = NOTHING) -> Inspection:
         place = str(path)
         with _hdf5.open_file(str(path), place) as file:
             raw = file.attrs.get("model_config")
@@ -30,7 +30,7 @@ class KerasH5(Loader):
             _hdf5.refuse_outside_data(file, place)
             version = _hdf5.text(file.attrs.get("keras_version", "2"))
             config = _hdf5.parse(raw, place, "model_config")
-        layers = _allow_list.check(config, place, allow_unsafe=allow_unsafe)
+        layers = _allow_list.check(config, place, custom.of(_keras.writer(version)), allow_unsafe=allow_unsafe)
         return Inspection(f"Keras {version}", layers, _shapes.of(config))
 
     def load(self, path: Path, *, allow_unsafe: bool) -> Loaded:

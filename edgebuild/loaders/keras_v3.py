@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from edgebuild.errors import UsageError
-from edgebuild.loaders import Inspection, Loaded, Loader, _allow_list, _hdf5, _keras, _shapes
+from edgebuild.loaders import NOTHING, Custom, Inspection, Loaded, Loader, _allow_list, _hdf5, _keras, _shapes
 
 _LARGEST = 4 << 30
 """Bytes that all members together may unpack to: far above any model for these targets."""
@@ -23,7 +23,7 @@ class KerasV3(Loader):
     def recognises(self, path: Path) -> bool:
         return _hdf5.head(path, 4) == b"PK\x03\x04"
 
-    def inspect(self, path: Path, *, allow_unsafe: bool) -> Inspection:
+    def inspect(self, path: Path, *, allow_unsafe: bool, custom: Custom = NOTHING) -> Inspection:
         place = str(path)
         try:
             with zipfile.ZipFile(path) as archive:
@@ -33,7 +33,7 @@ class KerasV3(Loader):
                 weights = io.BytesIO(archive.read("model.weights.h5"))
         except (zipfile.BadZipFile, EOFError, OSError, NotImplementedError, RuntimeError) as error:
             raise UsageError(place, _hdf5.DAMAGED.format(format="a zip"), _hdf5.REMEDY, (str(error),)) from error
-        layers = _allow_list.check(config, place, allow_unsafe=allow_unsafe)
+        layers = _allow_list.check(config, place, custom.of(_keras.writer(version)), allow_unsafe=allow_unsafe)
         with _hdf5.open_file(weights, place) as file:
             _hdf5.refuse_outside_data(file, place)
         return Inspection(f"Keras {version}", layers, _shapes.of(config))

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from edgebuild.errors import UsageError
-from edgebuild.loaders import Inspection, Loaded, Loader, _graph_def, _hdf5, _keras
+from edgebuild.loaders import NOTHING, Custom, Inspection, Loaded, Loader, _graph_def, _hdf5, _keras
 
 _SIGNATURE = "serving_default"
 
@@ -20,7 +20,7 @@ class SavedModel(Loader):
     def recognises(self, path: Path) -> bool:
         return (path / "saved_model.pb").is_file()
 
-    def inspect(self, path: Path, *, allow_unsafe: bool) -> Inspection:
+    def inspect(self, path: Path, *, allow_unsafe: bool, custom: Custom = NOTHING) -> Inspection:
         place = str(path)
         raw = (path / "saved_model.pb").read_bytes()
         if not raw:

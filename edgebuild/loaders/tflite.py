@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from edgebuild.errors import UsageError
-from edgebuild.loaders import Inspection, Loaded, Loader, _hdf5
+from edgebuild.loaders import NOTHING, Custom, Inspection, Loaded, Loader, _hdf5
 
 
 class Tflite(Loader):
@@ -17,7 +17,7 @@ class Tflite(Loader):
     def recognises(self, path: Path) -> bool:
         return _hdf5.head(path, 8)[4:] == b"TFL3"
 
-    def inspect(self, path: Path, *, allow_unsafe: bool) -> Inspection:
+    def inspect(self, path: Path, *, allow_unsafe: bool, custom: Custom = NOTHING) -> Inspection:
         return Inspection("TensorFlow Lite")
 
     def load(self, path: Path, *, allow_unsafe: bool) -> Loaded:

@@ -30,7 +30,7 @@ class Model:
         content: the ``.tflite`` between the deployed inputs and outputs.
         graph: the same, read.
         evaluation: files with the evaluation samples, or None.
-        read: files that the user's data functions read, with their hashes.
+        read: files that the user's own code read, with their hashes.
     """
 
     content: bytes
@@ -133,7 +133,7 @@ def _changed(path: Path, digest: str) -> bool:
 
 
 def _files_read(folder: Path) -> dict[str, str]:
-    """Files that the user's data functions opened, with their hashes, as the worker noted them."""
+    """Files that the user's own code opened, with their hashes, as the worker noted them."""
     noted = folder / "files_read.json"
     return dict(json.loads(noted.read_text())) if noted.is_file() else {}
 

@@ -24,7 +24,7 @@ REPORT = "report.json"
 _WHERE = ("targets", "output", "file", "overrides", "timeout")
 """Settings that say where things are or how long to wait: the bundle's bytes do not depend on them."""
 
-_CONTENT = ("model", "labels", "calibration", "evaluation", "training")
+_CONTENT = ("model", "labels", "custom", "calibration", "evaluation", "training")
 """Settings that name files: their content counts."""
 
 
@@ -62,7 +62,7 @@ class Request:
         config = self.config
         sources = [s.path for s in (config.calibration, config.evaluation, config.training) if s is not None]
         sources += self.step_files()
-        named = [path for path in (config.file, config.labels) if path is not None]
+        named = [path for path in (config.file, config.labels, config.custom) if path is not None]
         for path in dict.fromkeys([*named, config.model, *sources]):
             yield from sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
         yield from self.profile.files
@@ -85,6 +85,7 @@ class Request:
         return cache.key(
             own_digest(),
             cache.file_digest(config.model),
+            cache.file_digest(config.custom) if config.custom else None,
             [_source(s) for s in (config.calibration, config.evaluation, config.training)],
             config.steps,
             [cache.file_digest(path) for path in self.step_files() if path.exists()],

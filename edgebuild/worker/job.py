@@ -40,6 +40,7 @@ class Job:
         calibration_samples: at most so many, spread evenly over the calibration data, feed the quantizer.
         input_shape: shape that the model takes, with batch 1; for ``data`` and ``split``.
         held_out: how many training samples ``split`` keeps aside, at most a fifth of them.
+        custom: the user's Python file with classes and functions that the model names.
         folder: where the files that the steps' settings name are looked for.
         code: which edgebuild this is, under which the cache keeps what each step made; empty: nothing is kept.
         threads: how many TensorFlow computes with.  Results depend on it, so it is not the machine's number of cores.
@@ -60,6 +61,7 @@ class Job:
     input_shape: tuple[int, ...] | None = None
     held_out: int = 2000
     seed: int = 1
+    custom: Path | None = None
     folder: Path = Path()
     code: str = ""
     threads: int = 2
@@ -81,6 +83,7 @@ class Job:
             training=config.training,
             evaluation_samples=config.evaluation_samples,
             seed=config.seed,
+            custom=config.custom,
             folder=Path(os.path.abspath(config.file.parent if config.file else Path())),
             allow_unsafe_model=config.allow_unsafe_model,
         )
@@ -97,6 +100,7 @@ class Job:
             values[key] = Path(values[key])
         for key in ("calibration", "evaluation", "training"):
             values[key] = _source(values[key])
+        values["custom"] = None if values["custom"] is None else Path(values["custom"])
         values["steps"] = tuple(Step(**step) for step in values["steps"])
         if values["input_shape"] is not None:
             values["input_shape"] = tuple(values["input_shape"])

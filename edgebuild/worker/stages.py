@@ -14,10 +14,10 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from edgebuild import compress, convert, loaders
+from edgebuild import cache, compress, convert, loaders
 from edgebuild.config import Step
 from edgebuild.errors import EdgebuildError, UsageError
-from edgebuild.worker import seeding
+from edgebuild.worker import data, seeding, user_code
 from edgebuild.worker.events import Progress
 from edgebuild.worker.job import Job
 
@@ -58,16 +58,22 @@ def run(job: Job, report: Report) -> None:
         seeding.watch(job.seed)  # these need no TensorFlow, but the user's data functions may
     if job.task == "data":
         assert job.input_shape is not None, "a data job states the shape"
-        _read_evaluation(job, clock, job.input_shape, "float32")
+        _evaluation(job, clock, job.input_shape, "float32")
     elif job.task == "split":
         from edgebuild.worker import halves
 
         with clock.stage("data", "reading training data", job.limits.data):
             halves.write(job)
     else:
-        _convert(job, clock)
+        try:
+            _convert(job, clock)
+        except Exception as error:
+            if isinstance(error, EdgebuildError) or job.custom is None or not user_code.raises_in(job.custom, error):
+                raise
+            remedy = "mend the layer, or leave out the step that changes what it is given"
+            raise user_code.raised(str(job.custom), job.custom, error, remedy) from error
     sources = (job.calibration, job.evaluation, job.training)
-    if any(source is not None and source.kind == "python" for source in sources):
+    if job.custom or any(source is not None and source.kind == "python" for source in sources):
         from edgebuild.worker import reads
 
         (job.out / "files_read.json").write_text(json.dumps(reads.digests(), indent=1) + "\n")
@@ -79,13 +85,23 @@ def _convert(job: Job, clock: Clock) -> None:
         job, quantization = _prepared(job)
         precision, techniques = _check(job)
         loader = loaders.find(loaders.recognise(job.model))
-        loader.inspect(job.model, allow_unsafe=job.allow_unsafe_model)
+        if job.custom is None:
+            loader.inspect(job.model, allow_unsafe=job.allow_unsafe_model)
     with clock.stage("start", "starting TensorFlow", limits.start):
         _start(job)
+    own = loaders.NOTHING
+    if job.custom is not None:
+        from edgebuild.worker import custom
+
+        with clock.stage("custom", f"reading {job.custom.name}", limits.data):
+            own, digest = custom.read(job.custom, job.seed)
+            job = replace(job, code=cache.key(job.code, digest) if job.code else "")
+        with clock.stage("inspect", "reading the model", limits.load):  # only now is it known what it may name
+            loader.inspect(job.model, allow_unsafe=job.allow_unsafe_model, custom=own)
     with clock.stage("load", "loading the model", limits.load):
         model = loader.load(job.model, allow_unsafe=job.allow_unsafe_model)
         if job.steps:
-            model = loaders.for_compression(model, job.model)
+            model = loaders.for_compression(model, job.model, own)
     if len(model.inputs) != 1 and (precision.calibrates or job.evaluation or job.training):
         raise UsageError(
             str(job.model),
@@ -93,19 +109,16 @@ def _convert(job: Job, clock: Clock) -> None:
             'join the inputs into one in the model, or convert without data (precision = "float32")',
         )
     shape, dtype = model.inputs[0].shape, model.inputs[0].dtype
-    evaluation = _read_evaluation(job, clock, shape, dtype)
+    evaluation = _evaluation(job, clock, shape, dtype)
     calibration = training = None
-    from edgebuild.worker import samples
     from edgebuild.worker import steps as compression
     from edgebuild.worker.accuracy import right, size, write_right
 
     with clock.stage("data", "reading calibration and training data", limits.data):
         if job.calibration is not None and precision.calibrates:
-            calibration = samples.spread(
-                samples.read(job.calibration, "calibration", shape, dtype, job.seed).x, job.calibration_samples
-            )
+            calibration = data.calibration(job, shape, dtype)
         if any(technique.trains for technique, _ in techniques):
-            training = _training(job, samples, shape, dtype)
+            training = data.training(job, own, shape, dtype)
     if training is not None and any(compress.share(step.technique, step.settings) for step in job.steps):
         with clock.stage("teach", "asking the model what it answers", limits.measure):
             training = compression.taught(training, model)
@@ -169,6 +182,13 @@ def _convert(job: Job, clock: Clock) -> None:
     _write_down(job, float_accuracy, steps, clock.seconds)
 
 
+def _evaluation(job: Job, clock: Clock, shape: tuple[int, ...], dtype: str) -> Any:
+    if job.evaluation is None:
+        return None
+    with clock.stage("data", "reading evaluation data", job.limits.data):
+        return data.evaluation(job, shape, dtype)
+
+
 def _prepared(job: Job) -> tuple[Job, Any]:
     """``job`` with the step that its precision needs before it, and the precision's settings.
 
@@ -227,43 +247,6 @@ def _start(job: Job) -> None:
     tensorflow.config.threading.set_intra_op_parallelism_threads(job.threads)
     tensorflow.config.threading.set_inter_op_parallelism_threads(1)
     tensorflow.config.experimental.enable_op_determinism()
-
-
-def _training(job: Job, samples: Any, shape: tuple[int, ...], dtype: str) -> compress.Training:
-    assert job.training is not None, "checked before the model was opened"
-    read = samples.read(job.training, "training", shape, dtype, job.seed)
-    if read.y is None:
-        raise UsageError(
-            read.place,
-            "the training data has no labels",
-            "give y as well: numpy.savez(path, x=…, y=…) or return (x, y)",
-        )
-
-    def open_model(file: str) -> Any:
-        path = job.folder / file
-        loader = loaders.find(loaders.recognise(path))
-        loader.inspect(path, allow_unsafe=job.allow_unsafe_model)
-        return loaders.for_compression(loader.load(path, allow_unsafe=job.allow_unsafe_model), path).model
-
-    return compress.Training(read.x, read.y, read.place, job.seed, open_model=open_model)
-
-
-def _read_evaluation(job: Job, clock: Clock, shape: tuple[int, ...], dtype: str) -> Any:
-    """The first ``job.evaluation_samples`` samples, written down for the device half as well; None without."""
-    if job.evaluation is None:
-        return None
-    import numpy as np
-
-    from edgebuild.worker import samples
-
-    with clock.stage("data", "reading evaluation data", job.limits.data):
-        read = samples.read(job.evaluation, "evaluation", shape, dtype, job.seed)
-        count = job.evaluation_samples
-        kept = samples.Samples(read.x[:count], None if read.y is None else read.y[:count], read.place)
-        np.save(job.out / "evaluation_inputs.npy", kept.x)
-        if kept.y is not None:
-            np.save(job.out / "evaluation_labels.npy", kept.y)
-    return kept
 
 
 _PACKAGES = {

@@ -13,7 +13,7 @@ from edgebuild.errors import UsageError
 _modules: dict[Path, Any] = {}
 
 
-def module(path: Path, place: str) -> Any:
+def module(path: Path, place: str, remedy: str = "mend the function") -> Any:
     """The file ``path`` as a module, run once; its own folder is importable, and no __pycache__ is left there.
 
     Raises:
@@ -32,12 +32,18 @@ def module(path: Path, place: str) -> Any:
         except (KeyboardInterrupt, MemoryError):
             raise
         except BaseException as error:
-            raise raised(place, path, error) from error
+            raise raised(place, path, error, remedy) from error
         _modules[path] = made
     return _modules[path]
 
 
-def raised(place: str, path: Path, error: BaseException) -> UsageError:
+def raises_in(path: Path, error: BaseException) -> bool:
+    """Whether ``error`` came out of the user's file ``path``; Keras may have put the traceback into its words."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return any(frame.filename == str(path) for frame in frames) or f'File "{path}"' in str(error)
+
+
+def raised(place: str, path: Path, error: BaseException, remedy: str = "mend the function") -> UsageError:
     """What the user's own code raised, with the lines of the traceback that lie in the user's file."""
     frames = traceback.extract_tb(error.__traceback__)
     lines = [
@@ -46,4 +52,4 @@ def raised(place: str, path: Path, error: BaseException) -> UsageError:
     if isinstance(error, SyntaxError):
         lines = [f"{path.name}:{error.lineno}: {(error.text or '').strip()}"]
     words = f"{type(error).__name__}: {error}".splitlines()[0][:300] if str(error) else type(error).__name__
-    return UsageError(place, f"raised {words}", "mend the function", tuple(lines[-5:]))
+    return UsageError(place, f"raised {words}", remedy, tuple(lines[-5:]))

@@ -50,6 +50,10 @@ TEXTS = {
         "edgebuild.toml:2: model.final_softmax: expected true or false, found 'no'\n  remedy: write true or false"
     ),
     "[model]\npath = 3": ("edgebuild.toml:2: model.path: expected a path, found 3\n  remedy: write a path"),
+    '[model]\ncustom = "layers"': (
+        "edgebuild.toml:2: model.custom: expected a Python file such as \"layers.py\", found 'layers'\n"
+        '  remedy: write a Python file such as "layers.py"'
+    ),
     '[data]\ncalibration = "data.py"': (
         'edgebuild.toml:2: data.calibration: expected "file.npz", "folder/" with x.npy and y.npy, '
         "or \"file.py:function\", found 'data.py'\n"
@@ -192,6 +196,9 @@ FILES = {
     'model.path = "x.tflite"': ("edgebuild.toml:1: no such model: x.tflite\n  remedy: correct model.path or --model"),
     'model.path = "net.h5"\n[data]\ntraining = "t.npz"': (
         "edgebuild.toml:3: no such training data: t.npz\n  remedy: correct data.training or --training"
+    ),
+    'model.path = "net.h5"\nmodel.custom = "layers.py"': (
+        "edgebuild.toml:2: no such file: layers.py\n  remedy: correct model.custom or --custom"
     ),
     'model.path = "net.h5"\n[data]\n': (
         "edgebuild.toml:2: int8 needs calibration data, and none are given for net.h5\n"

@@ -13,9 +13,14 @@ from hypothesis import strategies as st
 
 from edgebuild.errors import UsageError
 from edgebuild.loaders import Layer, _allow_list
+from edgebuild.loaders._custom import Own
 
-BY_KERAS = "replace it by Keras's own layers; --allow-unsafe-model loads it all the same, and runs what it contains"
-FOREIGN = "replace it by Keras's own layers, or export the model as a SavedModel, whose graph needs no such class"
+UNSAFE = "replace it by Keras's own layers; --allow-unsafe-model loads it all the same, and runs what it contains"
+DECLARE = "if it is yours, name the Python file that defines it as model.custom, "
+BY_KERAS = f"{DECLARE}or {UNSAFE}"
+FOREIGN = (
+    f"{DECLARE}replace it by Keras's own layers, or export the model as a SavedModel, whose graph needs no such class"
+)
 
 
 def config(*layers: dict[str, Any]) -> dict[str, Any]:
@@ -37,11 +42,11 @@ FUNCTION = {"class_name": "function", "module": "builtins", "config": "exec", "r
 @pytest.mark.parametrize(
     ("layer", "rule", "remedy"),
     [
-        (foreign("Lambda"), "is a Lambda, which is Python code inside the model file", BY_KERAS),
+        (foreign("Lambda"), "is a Lambda, which is Python code inside the model file", UNSAFE),
         (
             dense("odd", activation={"class_name": "__lambda__", "config": {"value": "4wAAAA"}}),
             "is a Lambda, which is Python code inside the model file",
-            BY_KERAS,
+            UNSAFE,
         ),
         (dense("odd", activation=FUNCTION), "calls the function 'exec' of module 'builtins'", BY_KERAS),
         (
@@ -87,7 +92,7 @@ FUNCTION = {"class_name": "function", "module": "builtins", "config": "exec", "r
         (
             foreign("TimeDistributed", config={"name": "odd", "layer": foreign("Lambda")}),
             "is a Lambda, which is Python code inside the model file",
-            BY_KERAS,
+            UNSAFE,
         ),
     ],
 )
@@ -96,6 +101,89 @@ def test_refused_with_the_layers_name(layer: dict[str, Any], rule: str, remedy: 
         _allow_list.check(config(layer), "net.h5", allow_unsafe=False)
     assert str(caught.value) == f"net.h5, layer 'odd': {rule}\n  remedy: {remedy}"
     assert Layer("odd", layer["class_name"]) in _allow_list.check(config(layer), "net.h5", allow_unsafe=True)
+
+
+OWN = Own("tf_keras", "layers.py", frozenset(("Scale", "mine>Scale")), frozenset(("Modern",)), frozenset(("squash",)))
+"""What a user has declared."""
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        foreign("Scale", None),  # as .h5 writes it
+        foreign("mine>Scale", None),
+        foreign("Scale", "layers", registered_name="Scale"),  # as .keras does
+        foreign("Scale", "layers", registered_name="mine>Scale"),
+        foreign("Scale", "any.module.at_all", registered_name="mine>Scale"),  # it is never imported
+        dense("odd", activation="squash"),
+        dense("odd", activation={**FUNCTION, "config": "squash"}),
+        foreign("TimeDistributed", config={"name": "odd", "layer": foreign("Scale", None)}),
+    ],
+)
+def test_what_is_declared_is_let_through(layer: dict[str, Any]) -> None:
+    assert _allow_list.check(config(layer), "net.h5", OWN, allow_unsafe=False)
+    with pytest.raises(UsageError):
+        _allow_list.check(config(layer), "net.h5", allow_unsafe=False)
+
+
+ADD = "if it is yours, define it in layers.py for tf_keras, or name it in CUSTOM_OBJECTS there, "
+
+
+@pytest.mark.parametrize(
+    ("layer", "rule", "remedy"),
+    [
+        (
+            foreign("Other", "layers", registered_name="Other"),
+            "is of the class 'Other' from the module 'layers', which is not Keras",
+            f"{ADD}or {UNSAFE}",
+        ),
+        (
+            # Keras would not find None among the declared names, and import the module instead
+            foreign("Scale", "evil", registered_name=None),
+            "is of the class 'Scale' from the module 'evil', which is not Keras",
+            f"{ADD}or {UNSAFE}",
+        ),
+        (
+            foreign("Scale", "keras.layers", registered_name="mine>Other"),
+            "is of the class 'Scale', which is not Keras's own, or does more than compute",
+            ADD + FOREIGN.removeprefix(DECLARE),
+        ),
+        (
+            foreign("Dense", registered_name="mine>Scale"),
+            "is of the registered class 'mine>Scale', whose code is not in the file",
+            ADD + FOREIGN.removeprefix(DECLARE),
+        ),
+        (
+            foreign("Modern", "layers", registered_name="Modern"),
+            "is of the class 'Modern', which layers.py derives from keras.layers.Layer, but the file is for tf_keras",
+            "derive it from tf_keras.layers.Layer",
+        ),
+        (
+            dense("odd", activation="squeeze"),
+            "has the activation 'squeeze', which is not one of Keras's own",
+            f"{ADD}or {UNSAFE}",
+        ),
+        (
+            foreign("Scale", None, config={"name": "odd", "activation": "squeeze"}),
+            "has the activation 'squeeze', which is not one of Keras's own",
+            f"{ADD}or {UNSAFE}",
+        ),
+        (
+            foreign("Scale", None, config={"name": "odd", "inner": foreign("Lambda")}),
+            "is a Lambda, which is Python code inside the model file",
+            UNSAFE,
+        ),
+        (
+            dense("odd", activation={**FUNCTION, "module": "os", "config": "system"}),
+            "calls the function 'system' of module 'os'",
+            f"{ADD}or {UNSAFE}",
+        ),
+    ],
+)
+def test_nothing_more_is_let_through(layer: dict[str, Any], rule: str, remedy: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        _allow_list.check(config(layer), "net.h5", OWN, allow_unsafe=False)
+    assert str(caught.value) == f"net.h5, layer 'odd': {rule}\n  remedy: {remedy}"
 
 
 def test_a_model_class_of_ones_own() -> None:

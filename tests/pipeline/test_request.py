@@ -27,6 +27,7 @@ def changed(plain: Config, name: str) -> object:
     others: dict[str, object] = {
         "output": folder / "elsewhere",
         "labels": folder / "labels.txt",
+        "custom": folder / "labels.txt",
         "calibration": DataSource("npz", folder / "data.npz"),
         "evaluation": DataSource("npz", folder / "data.npz"),
         "training": DataSource("npz", folder / "data.npz"),
