@@ -105,7 +105,9 @@ class Rounded(tf_keras.layers.Wrapper):  # type: ignore[misc]
         return (levels if self.narrow else weight)(getattr(self.layer, name), None if whole else channels)
 
     def names(self) -> list[str]:
-        """Names of the weights that are rounded."""
+        """Names of the weights that are rounded: none of a layer of the user's own, whose arithmetic is not known."""
+        if type(self.layer).__module__.split(".")[0] not in ("keras", "tf_keras"):
+            return []
         return [name for name in _CHANNELS if isinstance(getattr(self.layer, name, None), tf.Variable)]
 
     def call(self, inputs: Any, *args: Any, training: bool | None = None, **keywords: Any) -> Any:

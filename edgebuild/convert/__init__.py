@@ -10,7 +10,7 @@ import difflib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from edgebuild import registry
 from edgebuild.config import fields
@@ -18,6 +18,9 @@ from edgebuild.errors import UsageError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+Fed: TypeAlias = "NDArray[Any] | tuple[NDArray[Any], ...]"
+"""Samples ``(count, *input shape)``; of a model with several inputs one array for each, in their order."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +92,7 @@ class Precision(ABC):
     def convert(
         self,
         source: Source,
-        calibration: NDArray[Any] | None,
+        calibration: Fed | None,
         io: str,
         progress: Callable[[float], None],
         settings: Any = None,
@@ -97,7 +100,7 @@ class Precision(ABC):
         """The .tflite.
 
         Args:
-            calibration: ``(count, *input shape)`` of float32; None only where ``calibrates`` is False.
+            calibration: in the element types of the inputs; None only where ``calibrates`` is False.
             io: one of ``borders``.
             settings: of the type ``Settings``; None: its defaults.
             progress: called with the fraction of the calibration that is done.

@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from numpy.typing import NDArray
-
-from edgebuild.convert import Result, Source, _converter, _flatbuffer, _float_tensors, _search
+from edgebuild.convert import Fed, Result, Source, _converter, _flatbuffer, _float_tensors, _search
 from edgebuild.convert._int8_settings import Int8Settings
 from edgebuild.errors import UnsupportedError
 
 
 def int8(
     source: Source,
-    samples: NDArray[Any],
+    samples: Fed,
     io: str,
     settings: Int8Settings,
     progress: Callable[[float], None],
@@ -37,7 +35,7 @@ def int8(
         converter._experimental_calibrate_only = True
 
     calibrated = _converter.run(source, only_calibrate)
-    if _plain(source, calibrated):
+    if _plain(source, calibrated) and not isinstance(samples, tuple):
         rest = lambda done: progress(0.2 + 0.8 * done)  # noqa: E731
         result = _search.quantized(source, calibrated, samples, io, settings, rest)
     else:
@@ -46,7 +44,7 @@ def int8(
     return result
 
 
-def int16x8(source: Source, samples: NDArray[Any], progress: Callable[[float], None]) -> Result:
+def int16x8(source: Source, samples: Fed, progress: Callable[[float], None]) -> Result:
     """The .tflite with int16 activations and int8 weights, between float inputs and outputs.
 
     Raises:
@@ -63,11 +61,12 @@ def int16x8(source: Source, samples: NDArray[Any], progress: Callable[[float], N
     return Result(content)
 
 
-def _feed(converter: Any, tf: Any, samples: NDArray[Any], progress: Callable[[float], None]) -> None:
+def _feed(converter: Any, tf: Any, samples: Fed, progress: Callable[[float], None]) -> None:
     def feed() -> Iterator[list[Any]]:
-        for index in range(len(samples)):
-            progress(index / len(samples))
-            yield [samples[index : index + 1]]
+        arrays = samples if isinstance(samples, tuple) else (samples,)
+        for index in range(len(arrays[0])):
+            progress(index / len(arrays[0]))
+            yield [array[index : index + 1] for array in arrays]
 
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     converter.representative_dataset = feed

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from edgebuild.convert import Precision, Result, Source, _converter
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
+from edgebuild.convert import Fed, Precision, Result, Source, _converter
 
 
 class Float16(Precision):
@@ -20,7 +17,7 @@ class Float16(Precision):
     def convert(
         self,
         source: Source,
-        calibration: NDArray[Any] | None,
+        calibration: Fed | None,
         io: str,
         progress: Callable[[float], None],
         settings: Any = None,

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from edgebuild.convert import Precision, Result, Source
+from edgebuild.convert import Fed, Precision, Result, Source
 from edgebuild.convert._int8_settings import Int8Settings
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 
 class Int8(Precision):
@@ -22,7 +19,7 @@ class Int8(Precision):
     def convert(
         self,
         source: Source,
-        calibration: NDArray[Any] | None,
+        calibration: Fed | None,
         io: str,
         progress: Callable[[float], None],
         settings: Any = None,

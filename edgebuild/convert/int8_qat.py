@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
-from edgebuild.convert import Precision, Result, Source
+from edgebuild.convert import Fed, Precision, Result, Source
 from edgebuild.convert._int8_settings import Int8Settings
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
@@ -36,7 +33,7 @@ class Int8Qat(Precision):
     def convert(
         self,
         source: Source,
-        calibration: NDArray[Any] | None,
+        calibration: Fed | None,
         io: str,
         progress: Callable[[float], None],
         settings: Any = None,

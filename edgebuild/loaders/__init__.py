@@ -39,7 +39,7 @@ class Inspection:
     Attributes:
         writer: who wrote it: ``Keras 3.15.1``, ``Keras 2.4.0``, ``TensorFlow``.
         layers: in the file's order, nested ones included; empty where the format has none.
-        shapes: of the first input and of the output, without batch; None where the file does not state them.
+        shapes: of the only input and of the output, without batch; None where the file does not state them.
     """
 
     writer: str

@@ -134,6 +134,12 @@ def _vet(node: dict[str, Any], layer: str, place: str, own: Own) -> None:
     if name == "Lambda" or name == "__lambda__":
         raise _refusal(where, "is a Lambda, which is Python code inside the model file")
     if _is_own(node, own):
+        if node.get("compile_config"):  # of Keras's own models inside a model it is dropped, of others it is not
+            raise UsageError(
+                where,
+                f"is of the class {name!r} and brings a compile_config, by which Keras would load any class",
+                "save the model again without compiling that part of it",
+            )
         _vet_activations(node, where, own)
         return
     if name in own.elsewhere:

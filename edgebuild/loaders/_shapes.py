@@ -14,7 +14,7 @@ _KEEP = frozenset(
 
 
 def of(config: Any) -> tuple[Shape, Shape]:
-    """Shapes of the first input and of the output, without batch; None where only building the model would tell.
+    """Shapes of the only input and of the output, without batch; None where only building the model would tell.
 
     Args:
         config: the vetted config of the model.
@@ -22,7 +22,15 @@ def of(config: Any) -> tuple[Shape, Shape]:
     layers = _layers(config)
     shapes = [layer["config"].get(key) for layer in layers for key in ("batch_shape", "batch_input_shape")]
     given = next((shape for shape in shapes if isinstance(shape, list)), None)
-    return _whole(given[1:]) if given else None, _output(config)
+    return _whole(given[1:]) if given and not _several(config) else None, _output(config)
+
+
+def _several(config: Any) -> bool:
+    """Whether the model has more than one input."""
+    inside = config.get("config") if isinstance(config, dict) else None
+    inputs = inside.get("input_layers") if isinstance(inside, dict) else None
+    nested = isinstance(inputs, list) and all(isinstance(entry, list) for entry in inputs)
+    return (nested and len(inputs or ()) > 1) or (isinstance(inputs, dict) and len(inputs) > 1)
 
 
 def _layers(model: Any) -> list[dict[str, Any]]:

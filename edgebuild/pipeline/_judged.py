@@ -55,7 +55,7 @@ def accuracy(prepared: Model, trial: Request, stages: Stages) -> tuple[float, fl
         for tensor, indices in ((graph.tensors.__getitem__, graph.inputs), (graph.tensors.__getitem__, graph.outputs))
     )
     interface = Interface(graph.name, 0, 1, inputs, outputs)
-    fed = vectors.sample_inputs(interface, [np.load(prepared.evaluation.inputs)])
+    fed = vectors.sample_inputs(interface, [np.load(path) for path in prepared.evaluation.inputs])
     if prepared.evaluation.labels is None:
         raise UsageError("training data", "has no class labels, and auto chooses by accuracy", "give y, or list steps")
     with stages.stage("expect"), cache.scratch("expect") as folder:

@@ -61,7 +61,7 @@ def prove(made: Made, prepared: Model, runtime: Runtime, request: Request, stage
     runner, interface, random = side(runtime), made.board.interface, request.config.vectors
     rows = [vectors.random_inputs(_fed(interface, prepared.graph), random)]
     if prepared.evaluation is not None:
-        rows.append(vectors.sample_inputs(interface, [np.load(prepared.evaluation.inputs)]))
+        rows.append(vectors.sample_inputs(interface, [np.load(path) for path in prepared.evaluation.inputs]))
     inputs = np.concatenate(rows)
     fed = cache.key(own_digest(), cache.digest(prepared.content), cache.digest(inputs.tobytes()))
 

@@ -105,8 +105,8 @@ def _split(request: Request, settings: AutoSettings, stages: Stages) -> Path:
     if shape is None:
         raise UsageError(
             str(request.config.model),
-            "does not state its input's shape, and auto needs to know it before TensorFlow is started",
-            "give a .keras or .h5 whose first layer is an Input, or list the steps",
+            "does not state the shape of a single input, and auto needs to know it before TensorFlow is started",
+            "give a .keras or .h5 with one Input as its first layer, or list the steps",
         )
     return model.split(request, (1, *shape), settings.held_out, stages)
 

@@ -197,7 +197,7 @@ def expect(sources: Sources, model: Model, request: Request, stages: Stages) -> 
     interface = sources.interface
     rows = [vectors.random_inputs(interface, request.config.vectors)]
     if model.evaluation is not None:
-        rows.append(vectors.sample_inputs(interface, [np.load(model.evaluation.inputs)]))
+        rows.append(vectors.sample_inputs(interface, [np.load(path) for path in model.evaluation.inputs]))
     inputs = np.concatenate(rows)
     key = cache.key(own_digest(), cache.digest(model.content), cache.digest(inputs.tobytes()), oracles.best())
 

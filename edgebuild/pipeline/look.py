@@ -51,7 +51,7 @@ def inspect(model: Path, target: str | None = None) -> Inspection:
 
 
 def shapes(model: Path) -> tuple[tuple[int, ...] | None, tuple[int, ...] | None]:
-    """Shapes of the first input and output of ``model``, without batch; None where its file does not state them.
+    """Shapes of the only input and the first output of ``model``, without batch; None where its file states none.
 
     Raises:
         UsageError: it is not a model, or is damaged.
@@ -62,7 +62,8 @@ def shapes(model: Path) -> tuple[tuple[int, ...] | None, tuple[int, ...] | None]
     if kind != "tflite":
         return loaders.find(kind).inspect(model, allow_unsafe=True).shapes
     graph = frontends.find("tflite").read(model.read_bytes(), "model", str(model))
-    return graph.tensors[graph.inputs[0]].shape[1:], graph.tensors[graph.outputs[0]].shape[1:]
+    given = graph.tensors[graph.inputs[0]].shape[1:] if len(graph.inputs) == 1 else None
+    return given, graph.tensors[graph.outputs[0]].shape[1:]
 
 
 def _layers(model: Path, kind: str) -> Inspection:

@@ -87,14 +87,20 @@ def _convert(request: Request, stages: Stages) -> Path:
 def _with_evaluation(content: bytes, graph: Graph, request: Request, stages: Stages) -> Model:
     if request.config.evaluation is None:
         return Model(content, graph, None)
-    shape = graph.tensors[graph.inputs[0]].shape
+    tensors = [graph.tensors[index] for index in graph.inputs]
+    inputs = tuple((_plain(tensor.name), tuple(tensor.shape)) for tensor in tensors)
 
     def work(folder: Path) -> None:
-        job = dataclasses.replace(_job(request, folder), task="data", input_shape=shape)
+        job = dataclasses.replace(_job(request, folder), task="data", inputs=inputs)
         client.read_evaluation(job, _relay(stages, "data"))
 
-    folder = _stored(stages, "data", cache.key(request.model_key, shape), work)
+    folder = _stored(stages, "data", cache.key(request.model_key, inputs), work)
     return Model(content, graph, client.evaluation(_job(request, folder)), read=_files_read(folder))
+
+
+def _plain(name: str) -> str:
+    """The name that an input of a .tflite had in the model that it was made from."""
+    return name.split(":")[0].removeprefix("serving_default_")
 
 
 def split(request: Request, shape: tuple[int, ...], held_out: int, stages: Stages) -> Path:
@@ -109,7 +115,7 @@ def split(request: Request, shape: tuple[int, ...], held_out: int, stages: Stage
     """
 
     def work(folder: Path) -> None:
-        job = dataclasses.replace(_job(request, folder), input_shape=shape, held_out=held_out, steps=())
+        job = dataclasses.replace(_job(request, folder), inputs=(("x", shape),), held_out=held_out, steps=())
         client.split(job, _relay(stages, "split"))
 
     return _stored(stages, "split", cache.key(request.model_key, shape, held_out), work)

@@ -26,12 +26,12 @@ def right(
         return None
     size = batch or _BATCH
     found = []
-    for start in range(0, len(evaluation.x), size):
-        outputs = np.asarray(call(evaluation.x[start : start + size])[0])
+    for start in range(0, len(evaluation), size):
+        outputs = np.asarray(call(*(x[start : start + size] for x in evaluation.xs))[0])
         if outputs.ndim != 2 or outputs.shape[1] < 2:
             return None
         found.append(outputs.argmax(axis=1) == evaluation.y[start : start + size])
-        progress(min(1.0, (start + size) / len(evaluation.x)))
+        progress(min(1.0, (start + size) / len(evaluation)))
     return np.asarray(np.concatenate(found), np.bool_)
 
 

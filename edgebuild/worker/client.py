@@ -39,12 +39,12 @@ class Evaluation:
     """Evaluation data as files.
 
     Attributes:
-        inputs: ``.npy``, ``(count, *input shape)`` of what the float model takes.
+        inputs: of each input a ``.npy``, ``(count, *input shape)`` of what the float model takes.
         labels: ``.npy``, ``(count,)`` of int64; None when the data has none.
         right: ``.npy``, ``(count,)`` of bool: where the float model's class is the label; None when that is unknown.
     """
 
-    inputs: Path
+    inputs: tuple[Path, ...]
     labels: Path | None
     right: Path | None = None
 
@@ -73,7 +73,7 @@ def read_evaluation(job: Job, on_progress: Callable[[Progress], None] | None = N
     """Only read the evaluation data, for a model that is a .tflite already; needs no TensorFlow.
 
     Args:
-        job: with ``input_shape``.
+        job: with ``inputs``.
 
     Returns:
         None when ``job`` has no evaluation data.
@@ -98,10 +98,10 @@ def split(job: Job, on_progress: Callable[[Progress], None] | None = None) -> No
 
 def evaluation(job: Job) -> Evaluation | None:
     """The evaluation files that :func:`convert` or :func:`read_evaluation` left in ``job.out``."""
-    inputs, labels, right = (
-        job.out / f"{name}.npy" for name in ("evaluation_inputs", "evaluation_labels", "float_right")
-    )
-    if not inputs.is_file():
+    labels, right = (job.out / f"{name}.npy" for name in ("evaluation_labels", "float_right"))
+    count = len(list(job.out.glob("evaluation_inputs_*.npy")))
+    inputs = tuple(job.out / f"evaluation_inputs_{number}.npy" for number in range(count))
+    if not inputs:
         return None
     return Evaluation(inputs, labels if labels.is_file() else None, right if right.is_file() else None)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from edgebuild.errors import UsageError
+from edgebuild.loaders import Input
 from edgebuild.worker import samples
 from edgebuild.worker.job import Job
 
@@ -15,8 +16,9 @@ def write(job: Job) -> None:
     Raises:
         UsageError: the data has no labels, or is too little to divide.
     """
-    assert job.training is not None and job.input_shape is not None, "a split job states both"
-    read = samples.read(job.training, "training", job.input_shape, "float32", job.seed)
+    assert job.training is not None and len(job.inputs) == 1, "a split job states both"
+    inputs = tuple(Input(name, shape, "float32") for name, shape in job.inputs)
+    read = samples.read(job.training, "training", inputs, job.seed)
     if read.y is None:
         raise UsageError(read.place, "the training data has no labels", "give y as well: return (x, y)")
     count = min(job.held_out, len(read.x) // 5)

@@ -30,7 +30,8 @@ class Job:
 
     Attributes:
         out: an existing folder that the worker may fill: ``model.tflite``, ``converted.json``,
-            ``evaluation_inputs.npy``, ``evaluation_labels.npy``, ``files_read.json``, ``worker.log``.
+            ``evaluation_inputs_0.npy`` and so on for each input, ``evaluation_labels.npy``, ``files_read.json``,
+            ``worker.log``.
         task: ``convert`` goes from model file to .tflite; ``data`` only reads the evaluation data, for a model
             that is a .tflite already, and ``split`` writes the training data as two folders of .npy, ``training`` and
             ``held_out``; both need no TensorFlow.
@@ -38,7 +39,7 @@ class Job:
         io: element type of the border of the .tflite: ``int8`` or ``float32``.
         evaluation_samples: accuracy is measured on the first so many samples, here and on the device.
         calibration_samples: at most so many, spread evenly over the calibration data, feed the quantizer.
-        input_shape: shape that the model takes, with batch 1; for ``data`` and ``split``.
+        inputs: name and shape, with batch 1, of each of the model's inputs; for ``data`` and ``split``.
         loss, metric: functions of labels and outputs for the steps' fine-tuning; None: what suits the output.
         held_out: how many training samples ``split`` keeps aside, at most a fifth of them.
         custom: the user's Python file with classes and functions that the model names.
@@ -61,7 +62,7 @@ class Job:
     metric: DataSource | None = None
     evaluation_samples: int = 500
     calibration_samples: int = 500
-    input_shape: tuple[int, ...] | None = None
+    inputs: tuple[tuple[str, tuple[int, ...]], ...] = ()
     held_out: int = 2000
     seed: int = 1
     custom: Path | None = None
@@ -107,8 +108,7 @@ class Job:
             values[key] = _source(values[key])
         values["custom"] = None if values["custom"] is None else Path(values["custom"])
         values["steps"] = tuple(Step(**step) for step in values["steps"])
-        if values["input_shape"] is not None:
-            values["input_shape"] = tuple(values["input_shape"])
+        values["inputs"] = tuple((name, tuple(shape)) for name, shape in values["inputs"])
         values["limits"] = Limits(**values["limits"])
         return cls(**values)
 

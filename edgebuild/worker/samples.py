@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,8 +11,9 @@ from numpy.typing import NDArray
 
 from edgebuild.config import DataSource
 from edgebuild.errors import UsageError
-from edgebuild.worker import reads, seeding, streams, user_code
-from edgebuild.worker.streams import words
+from edgebuild.loaders import Input
+from edgebuild.worker import parts, reads, seeding, streams, user_code
+from edgebuild.worker.parts import words
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,23 +21,31 @@ class Samples:
     """Samples of one source.
 
     Attributes:
-        x: ``(count, *input shape)`` in the element type of the model's input.
+        xs: of each input ``(count, *input shape)`` in its element type.
         y: integer labels ``(count,)``, other targets as they are, or None.
         place: what the user calls the source.
     """
 
-    x: NDArray[Any]
+    xs: tuple[NDArray[Any], ...]
     y: NDArray[Any] | None
     place: str
 
+    @property
+    def x(self) -> NDArray[Any]:
+        """Of the only input."""
+        (only,) = self.xs
+        return only
 
-def read(source: DataSource, role: str, shape: tuple[int, ...], dtype: str, seed: int) -> Samples:
+    def __len__(self) -> int:
+        return len(self.xs[0])
+
+
+def read(source: DataSource, role: str, inputs: Sequence[Input], seed: int) -> Samples:
     """The samples of ``source``.
 
     Args:
         role: ``calibration``, ``evaluation`` or ``training``, for messages.
-        shape: what the model takes, beginning with batch 1.
-        dtype: numpy's name of the input's element type.
+        inputs: what the model takes.
         seed: of everything random in the user's function, so that shuffled and augmented data are always the same.
 
     Raises:
@@ -45,10 +55,22 @@ def read(source: DataSource, role: str, shape: tuple[int, ...], dtype: str, seed
     if not source.path.exists():
         raise UsageError(place, f"the {role} data does not exist", "check the path")
     if source.kind == "python":
-        x, y = _python(source, role, shape, seed, place)
+        found, y = _python(source, role, inputs, seed, place)
     else:
-        x, y = {"npz": _npz, "npy": _npy}[source.kind](source, place)
-    return Samples(_inputs(x, role, shape, dtype, place), _labels(y, len(x), place), place)
+        found, y = {"npz": _npz, "npy": _npy}[source.kind](source, _names(len(inputs)), place)
+    xs = tuple(
+        _input(x, role, entry, parts.of_input(entry, inputs, place)) for x, entry in zip(found, inputs, strict=True)
+    )
+    counts = {len(x) for x in xs}
+    if len(counts) > 1:
+        listed = ", ".join(f"{len(x)} of {entry.name!r}" for x, entry in zip(xs, inputs, strict=True))
+        raise UsageError(place, f"has not as many samples of each input: {listed}", "give one of each a sample")
+    return Samples(xs, _labels(y, len(xs[0]), place), place)
+
+
+def _names(inputs: int) -> list[str]:
+    """What the arrays are called in files."""
+    return ["x"] if inputs == 1 else [f"x{number}" for number in range(inputs)]
 
 
 def spread(samples: NDArray[Any], most: int) -> NDArray[Any]:
@@ -61,31 +83,33 @@ def spread(samples: NDArray[Any], most: int) -> NDArray[Any]:
 # ---- the kinds of sources ------------------------------------------------------------------------
 
 
-def _npz(source: DataSource, place: str) -> tuple[NDArray[Any], NDArray[Any] | None]:
+def _npz(source: DataSource, names: list[str], place: str) -> tuple[list[NDArray[Any]], NDArray[Any] | None]:
+    remedy = f"write it with numpy.savez(path, {', '.join(f'{name}=…' for name in (*names, 'y'))})"
     try:
         with np.load(source.path, allow_pickle=False) as archive:
             if not isinstance(archive, np.lib.npyio.NpzFile):
-                raise UsageError(place, "is not an .npz file", "write it with numpy.savez(path, x=…, y=…)")
-            if "x" not in archive.files:
-                raise UsageError(
-                    place,
-                    f"has no array 'x'; it has {', '.join(archive.files) or 'none'}",
-                    "write it with numpy.savez(path, x=…, y=…)",
-                )
-            return archive["x"], archive["y"] if "y" in archive.files else None
+                raise UsageError(place, "is not an .npz file", remedy)
+            for name in names:
+                if name not in archive.files:
+                    there = ", ".join(archive.files) or "none"
+                    raise UsageError(place, f"has no array {name!r}; it has {there}", remedy)
+            return [archive[name] for name in names], archive["y"] if "y" in archive.files else None
     except UsageError:
         raise
     except Exception as error:
         raise _unreadable(place, error) from error
 
 
-def _npy(source: DataSource, place: str) -> tuple[NDArray[Any], NDArray[Any] | None]:
-    if not (source.path / "x.npy").is_file():
-        raise UsageError(place, "has no x.npy", "write the samples with numpy.save(folder / 'x.npy', x)")
+def _npy(source: DataSource, names: list[str], place: str) -> tuple[list[NDArray[Any]], NDArray[Any] | None]:
+    for name in names:
+        if not (source.path / f"{name}.npy").is_file():
+            raise UsageError(
+                place, f"has no {name}.npy", f"write the samples with numpy.save(folder / '{name}.npy', x)"
+            )
     labels = source.path / "y.npy"
     try:
         return (
-            np.load(source.path / "x.npy", allow_pickle=False),
+            [np.load(source.path / f"{name}.npy", allow_pickle=False) for name in names],
             np.load(labels, allow_pickle=False) if labels.is_file() else None,
         )
     except Exception as error:
@@ -102,8 +126,8 @@ def _unreadable(place: str, error: Exception) -> UsageError:
 
 
 def _python(
-    source: DataSource, role: str, shape: tuple[int, ...], seed: int, place: str
-) -> tuple[NDArray[Any], NDArray[Any] | None]:
+    source: DataSource, role: str, inputs: Sequence[Input], seed: int, place: str
+) -> tuple[list[NDArray[Any]], NDArray[Any] | None]:
     seeding.restart(seed)
     call = user_code.function(source)
     with reads.noted():
@@ -111,25 +135,26 @@ def _python(
         try:
             answer = call()
             if streams.is_stream(answer):
-                return streams.draw(answer, role, shape, place)
+                return streams.draw(answer, role, inputs, place)
         except (KeyboardInterrupt, MemoryError, UsageError):
             raise
         except BaseException as error:
             raise user_code.raised(place, source.path, error) from error
-    if isinstance(answer, tuple):
-        if len(answer) != 2:
-            raise UsageError(place, f"returned a tuple of {len(answer)}", "return x, or (x, y)")
-        return np.asarray(answer[0]), np.asarray(answer[1])
-    return np.asarray(answer), None
+    if not isinstance(answer, tuple):
+        return parts.take(answer, inputs, place), None
+    if len(answer) != 2:
+        raise UsageError(place, f"returned a tuple of {len(answer)}", "return x, or (x, y)")
+    return parts.take(answer[0], inputs, place), parts.array(answer[1], place)
 
 
 # ---- what the model takes ------------------------------------------------------------------------
 
 
-def _inputs(x: NDArray[Any], role: str, shape: tuple[int, ...], dtype: str, place: str) -> NDArray[Any]:
+def _input(x: NDArray[Any], role: str, entry: Input, place: str) -> NDArray[Any]:
+    dtype = entry.dtype
     if x.dtype.kind not in "fiub":
         raise UsageError(place, f"x is of the type {x.dtype}, but the model takes {dtype}", "give an array of numbers")
-    wanted = shape[1:]
+    wanted = entry.shape[1:]
     if x.ndim == 0 or x.shape[1:] != wanted:
         one_more = x.shape[1:] == wanted[:-1] and wanted[-1:] == (1,)
         raise UsageError(

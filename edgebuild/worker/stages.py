@@ -29,8 +29,7 @@ def run(job: Job, report: Report) -> None:
     if job.task != "convert":
         seeding.watch(job.seed)  # these need no TensorFlow, but the user's data functions may
     if job.task == "data":
-        assert job.input_shape is not None, "a data job states the shape"
-        _evaluation(job, clock, job.input_shape, "float32")
+        _evaluation(job, clock, tuple(loaders.Input(name, shape, "float32") for name, shape in job.inputs))
     elif job.task == "split":
         from edgebuild.worker import halves
 
@@ -74,23 +73,22 @@ def _convert(job: Job, clock: Clock) -> None:
         model = loader.load(job.model, allow_unsafe=job.allow_unsafe_model)
         if job.steps:
             model = loaders.for_compression(model, job.model, own)
-    if len(model.inputs) != 1 and (precision.calibrates or job.evaluation or job.training):
+    if len(model.inputs) != 1 and job.steps:
         raise UsageError(
             str(job.model),
-            f"the model has {len(model.inputs)} inputs; data can be given for models with one",
-            'join the inputs into one in the model, or convert without data (precision = "float32")',
+            f"the model has {len(model.inputs)} inputs; compression steps fine-tune models with one",
+            "join the inputs into one in the model, or leave out the steps: it can be quantized as it is",
         )
-    shape, dtype = model.inputs[0].shape, model.inputs[0].dtype
-    evaluation = _evaluation(job, clock, shape, dtype)
+    evaluation = _evaluation(job, clock, model.inputs)
     calibration = training = None
     from edgebuild.worker import steps as compression
     from edgebuild.worker.accuracy import right, size, write_right
 
     with clock.stage("data", "reading calibration and training data", limits.data):
         if job.calibration is not None and precision.calibrates:
-            calibration = data.calibration(job, shape, dtype)
+            calibration = data.calibration(job, model.inputs)
         if any(technique.trains for technique, _ in techniques):
-            training = data.training(job, own, shape, dtype)
+            training = data.training(job, own, model.inputs)
     if training is not None and any(compress.course(step.technique, step.settings).distill for step in job.steps):
         with clock.stage("teach", "asking the model what it answers", limits.measure):
             training = compression.taught(training, model)
@@ -155,11 +153,11 @@ def _convert(job: Job, clock: Clock) -> None:
     _write_down(job, float_accuracy, steps, clock.seconds)
 
 
-def _evaluation(job: Job, clock: Clock, shape: tuple[int, ...], dtype: str) -> Any:
+def _evaluation(job: Job, clock: Clock, inputs: tuple[loaders.Input, ...]) -> Any:
     if job.evaluation is None:
         return None
     with clock.stage("data", "reading evaluation data", job.limits.data):
-        return data.evaluation(job, shape, dtype)
+        return data.evaluation(job, inputs)
 
 
 def _prepared(job: Job) -> tuple[Job, Any]:

@@ -96,7 +96,7 @@ def _read(folder: Path, job: Job) -> loaders.Loaded:
 def _begin(job: Job, given: Given) -> str:
     """Key of the model before its first step, with all that every step depends on."""
     data = [] if given.training is None else [given.training.x, given.training.y]
-    samples = [] if given.evaluation is None else [given.evaluation.x, given.evaluation.y]
+    samples = [] if given.evaluation is None else [*given.evaluation.xs, given.evaluation.y]
     versions = [metadata.version(package) for package in _VERSIONS]
     arrays = [[_digest(array) for array in group if array is not None] for group in (data, samples)]
     own = [(_code(source), source.function) for source in (job.loss, job.metric) if source is not None]

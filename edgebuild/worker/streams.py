@@ -6,14 +6,16 @@ A dataset is known by what it can do, so TensorFlow is not imported here.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgebuild.errors import UsageError
-from edgebuild.worker import reads
+from edgebuild.loaders import Input
+from edgebuild.worker import parts, reads
+from edgebuild.worker.parts import words
 
 MOST_SAMPLES, MOST_BYTES = 1_000_000, 4 << 30
 """Behind them, what does not say how many samples it has is taken to have no end."""
@@ -29,31 +31,33 @@ def is_stream(answer: Any) -> bool:
     return hasattr(answer, "__iter__") or (hasattr(answer, "__getitem__") and hasattr(answer, "__len__"))
 
 
-def draw(answer: Any, role: str, shape: tuple[int, ...], place: str) -> tuple[NDArray[Any], NDArray[Any] | None]:
-    """All samples of ``answer`` and, where it gives pairs, their labels; drawn once.
+def draw(answer: Any, role: str, inputs: Sequence[Input], place: str) -> tuple[list[NDArray[Any]], Any]:
+    """All samples of ``answer``, an array for each input, and their labels where it gives pairs; drawn once.
 
     Args:
         answer: gives ``x`` or ``(x, y)``, of a sample or of a batch: the shape of ``x`` tells which.
         role: of the data, for messages.
-        shape: what the model takes, beginning with batch 1.
+        inputs: the model's.
 
     Raises:
         UsageError: it has no end, or gives something else.
     """
     elements, ends = _elements(answer, place)
-    xs: list[NDArray[Any]] = []
-    ys: list[NDArray[Any] | None] = []
+    drawn: list[list[NDArray[Any]]] = []
+    labels: list[NDArray[Any] | None] = []
     count = size = 0
     for element in elements:
-        x, y = _batch(element, role, shape[1:], place)
-        xs.append(x)
-        ys.append(y)
-        count, size = count + len(x), size + x.nbytes
+        xs, y = _batch(element, role, inputs, place)
+        drawn.append(xs)
+        labels.append(y)
+        count, size = count + len(xs[0]), size + sum(x.nbytes for x in xs)
         if not ends and (count > MOST_SAMPLES or size > MOST_BYTES):
             raise UsageError(
                 place, f"has not ended after {count} samples, and does not say how many it has", _remedy(answer)
             )
-    return np.concatenate(xs) if xs else np.zeros((0, *shape[1:]), np.float32), _joined(ys, place)
+    if not drawn:
+        return [np.zeros((0, *entry.shape[1:]), np.float32) for entry in inputs], None
+    return [np.concatenate(one) for one in zip(*drawn, strict=True)], _joined(labels, place)
 
 
 def _elements(answer: Any, place: str) -> tuple[Iterator[Any], bool]:
@@ -79,39 +83,33 @@ def _remedy(answer: Any) -> str:
     return "let it end, for example with itertools.islice(…, n)"
 
 
-def _batch(element: Any, role: str, wanted: tuple[int, ...], place: str) -> tuple[NDArray[Any], NDArray[Any] | None]:
+def _batch(
+    element: Any, role: str, inputs: Sequence[Input], place: str
+) -> tuple[list[NDArray[Any]], NDArray[Any] | None]:
     """``element`` as a batch, of one sample where it is one."""
     x, y = element if isinstance(element, tuple) and len(element) == 2 else (element, None)
-    for part, what in ((x, "samples"), (y, "labels")):
-        if isinstance(part, dict | tuple):
-            kind = f"a dict of {', '.join(map(repr, part))}" if isinstance(part, dict) else f"a tuple of {len(part)}"
+    if isinstance(y, dict | tuple):
+        raise UsageError(place, f"gives y as a {type(y).__name__}", "give one label, or one array of targets, a sample")
+    xs = parts.take(x, inputs, place)
+    labels = None if y is None else parts.array(y, place)
+    single = xs[0].shape == inputs[0].shape[1:]
+    count = 1 if single or xs[0].ndim == 0 else len(xs[0])
+    for found, entry in zip(xs, inputs, strict=True):
+        wanted = entry.shape[1:]
+        if found.shape != (wanted if single else (count, *wanted)):
+            many = "" if single and len(inputs) > 1 else " or batches of it"
             raise UsageError(
-                place, f"gives {what} as {kind}", "give x, or (x, y), for example with .map(lambda one: (…, …))"
+                parts.of_input(entry, inputs, place),
+                f"the {role} data has elements of the shape {words(found.shape)}, "
+                f"but the model wants {words(wanted)}{many}",
+                "reshape them, or prepare them as for training",
             )
-    samples = _array(x, place)
-    labels = None if y is None else _array(y, place)
-    if samples.shape == wanted:
-        return samples[np.newaxis], None if labels is None else labels[np.newaxis]
-    if samples.shape[1:] != wanted or samples.ndim == 0:
-        found, takes = words(samples.shape), words(wanted)
-        raise UsageError(
-            place,
-            f"the {role} data has elements of the shape {found}, but the model wants {takes} or batches of it",
-            "reshape them, or prepare them as for training",
-        )
-    if labels is not None and (labels.ndim == 0 or len(labels) != len(samples)):
+    if single:
+        return [one[np.newaxis] for one in xs], None if labels is None else labels[np.newaxis]
+    if labels is not None and (labels.ndim == 0 or len(labels) != count):
         many = "one value" if labels.ndim == 0 else f"{len(labels)} labels"
-        raise UsageError(place, f"gives a batch of {len(samples)} samples with {many}", "give one label a sample")
-    return samples, labels
-
-
-def _array(value: Any, place: str) -> NDArray[Any]:
-    try:
-        return np.asarray(value)
-    except ValueError as error:
-        raise UsageError(
-            place, "gives elements that are no arrays", "give x, or (x, y), of numbers", (str(error)[:300],)
-        ) from error
+        raise UsageError(place, f"gives a batch of {count} samples with {many}", "give one label a sample")
+    return xs, labels
 
 
 def _joined(labels: list[NDArray[Any] | None], place: str) -> NDArray[Any] | None:
@@ -127,11 +125,6 @@ def _joined(labels: list[NDArray[Any] | None], place: str) -> NDArray[Any] | Non
         )
     joined: NDArray[Any] = np.concatenate(there)
     return joined
-
-
-def words(shape: tuple[Any, ...]) -> str:
-    """``shape`` as Python writes it, of numbers and letters."""
-    return f"({', '.join(map(str, shape))}{',' if len(shape) == 1 else ''})"
 
 
 def _files(dataset: Any) -> Iterator[str]:

@@ -169,6 +169,13 @@ ADD = "if it is yours, define it in layers.py for tf_keras, or name it in CUSTOM
             f"{ADD}or {UNSAFE}",
         ),
         (
+            foreign(
+                "Scale", None, compile_config={"optimizer": {"module": "evil", "class_name": "Boom", "config": {}}}
+            ),
+            "is of the class 'Scale' and brings a compile_config, by which Keras would load any class",
+            "save the model again without compiling that part of it",
+        ),
+        (
             foreign("Scale", None, config={"name": "odd", "inner": foreign("Lambda")}),
             "is a Lambda, which is Python code inside the model file",
             UNSAFE,

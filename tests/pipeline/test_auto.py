@@ -91,7 +91,7 @@ def test_training_data_is_divided_by_the_seed(tmp_path: Path) -> None:
         model=tmp_path / "none.keras",
         out=tmp_path,
         training=DataSource("npz", tmp_path / "data.npz"),
-        input_shape=(1, 1),
+        inputs=(("x", (1, 1)),),
         held_out=30,
     )
     client.split(job)

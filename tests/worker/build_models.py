@@ -33,6 +33,16 @@ def net(k: Any) -> Any:
     return k.Model(image, layers.Dense(3, activation="softmax", name="classifier")(x), name="net")
 
 
+def fusion(k: Any) -> Any:
+    """An image and a vector of a wholly other range; the names are not in the order of the alphabet."""
+    layers = k.layers
+    image, vector = layers.Input((8, 8, 1), name="image"), layers.Input((6,), name="force")
+    seen = layers.GlobalAveragePooling2D(name="pool")(layers.Conv2D(4, 3, activation="relu", name="see")(image))
+    felt = layers.Dense(4, activation="relu", name="feel")(vector)
+    both = layers.Concatenate(name="fuse")([seen, felt])
+    return k.Model([image, vector], layers.Dense(3, activation="softmax", name="classifier")(both), name="fusion")
+
+
 def chain(k: Any, shape: tuple[int | None, ...], *middle: Any, **keywords: Any) -> Any:
     """Input, ``middle``, a classifier."""
     layers = [k.layers.Input(shape, name="image", **keywords), *middle, k.layers.Dense(3, name="classifier")]
@@ -65,6 +75,12 @@ def build(folder: Path) -> None:
     one, two = keras.Input((4,), name="one"), keras.Input((4,), name="two")
     keras.Model([one, two], keras.layers.Add()([one, two])).save(folder / "two_inputs.keras")
     legacy.save_weights(folder / "weights.h5")
+    for k, name in ((keras, "modern"), (tf_keras, "legacy")):
+        fused = fusion(k)
+        fused.save(folder / f"fusion_{name}.keras")
+        inputs = {"x0": x, "x1": (x[:, :6, 0, 0] - 0.5) * 20}
+        labels = np.asarray(fused([inputs["x0"], inputs["x1"]])).argmax(axis=1)
+        np.savez(folder / f"fusion_{name}.npz", **inputs, y=labels)
 
     marker = str(folder / "lambda_ran")
     touch = tf_keras.layers.Lambda(lambda v, path=marker: (__import__("pathlib").Path(path).touch(), v)[1], name="evil")

@@ -63,6 +63,18 @@ class Fixed(tf_keras.layers.Layer):
         return x * HALF
 
 
+class Gate(tf_keras.layers.Layer):
+    """Has a kernel and an activation, as Dense does, and computes something else with them."""
+
+    def build(self, shape):
+        self.kernel = self.add_weight(name="kernel", shape=(shape[-1], shape[-1]))
+        self.activation = tf_keras.activations.tanh
+        super().build(shape)
+
+    def call(self, x):
+        return self.activation(tf.matmul(x, self.kernel)) * 3 + x
+
+
 class Block(tf_keras.layers.Layer):
     def __init__(self, **keywords):
         super().__init__(**keywords)

@@ -96,8 +96,29 @@ def test_an_int8_model_answers_as_the_float_model_does(convert: Convert, models:
     written = client.evaluation(Job(model=models, out=converted.tflite.parent))
     assert written is not None
     assert written.labels is not None
-    assert np.array_equal(np.load(written.inputs), expected["x"])
+    assert np.array_equal(np.load(written.inputs[0]), expected["x"])
     assert np.array_equal(np.load(written.labels), expected[kind].argmax(axis=1))
+
+
+@pytest.mark.parametrize("kind", ["modern", "legacy"])
+def test_each_of_several_inputs_is_calibrated_and_fed_as_itself(convert: Convert, models: Path, kind: str) -> None:
+    data = DataSource("npz", models / f"fusion_{kind}.npz")
+    converted = convert(f"fusion_{kind}.keras", calibration=data, evaluation=data, training=None)
+    assert converted.float_accuracy == 1.0
+
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(str(converted.tflite))
+    ports = interpreter.get_input_details()
+    assert [(port["name"], port["shape"].tolist()) for port in ports] == [("image", [1, 8, 8, 1]), ("force", [1, 6])]
+    kept = np.load(models / f"fusion_{kind}.npz")
+    for port, name in zip(ports, ("x0", "x1"), strict=True):
+        span = max(kept[name].max(), 0) - min(kept[name].min(), 0)
+        assert port["quantization"][0] == pytest.approx(span / 255, rel=0.01)
+    written = client.evaluation(Job(model=models, out=converted.tflite.parent))
+    assert written is not None
+    for path, name in zip(written.inputs, ("x0", "x1"), strict=True):
+        assert np.array_equal(np.load(path), kept[name])
 
 
 def test_float32_answers_to_the_last_digits(convert: Convert, models: Path) -> None:
@@ -118,7 +139,7 @@ def test_operators_bear_the_names_of_the_layers(convert: Convert) -> None:
     assert [name for name in dict.fromkeys(layers) if not name.startswith("tfl.")] == [
         "stem_relu", "depthwise", "pointwise", "pool", "classifier",
     ]  # fmt: skip
-    assert not (converted.tflite.parent / "evaluation_inputs.npy").exists()
+    assert not (converted.tflite.parent / "evaluation_inputs_0.npy").exists()
     assert converted.float_accuracy is None
 
 

@@ -102,6 +102,11 @@ def test_steps_leave_such_layers_as_they_are(convert: Convert, name: str, step: 
     assert (after["parameters"] < before["parameters"]) == (step not in ("prune", "cluster"))
 
 
+def test_in_quantization_aware_training_they_compute_as_they_always_do(built: Path) -> None:
+    difference = json.loads((built / "rounded.json").read_text())
+    assert 0 < difference < 0.03  # half a step of the output's 8 bits, and nothing else
+
+
 def test_what_a_step_made_is_kept_until_the_users_file_changes(
     convert: Convert, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

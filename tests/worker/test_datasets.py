@@ -72,11 +72,11 @@ def source(tmp_path: Path, models: Path) -> Source:
 
 def evaluation(source: DataSource, out: Path, seed: int = 1) -> tuple[np.ndarray, np.ndarray]:
     out.mkdir()
-    job = Job(out / "model.tflite", out, evaluation=source, input_shape=(1, 8, 8, 1), seed=seed)
+    job = Job(out / "model.tflite", out, evaluation=source, inputs=(("image", (1, 8, 8, 1)),), seed=seed)
     found = client.read_evaluation(job)
     assert found is not None
     assert found.labels is not None
-    return np.load(found.inputs), np.load(found.labels)
+    return np.load(found.inputs[0]), np.load(found.labels)
 
 
 def test_shuffled_and_augmented_samples_follow_from_the_seed(tmp_path: Path, models: Path, source: Source) -> None:
@@ -124,7 +124,7 @@ def test_split_in_two(tmp_path: Path, source: Source) -> None:
     for name in ("one", "again"):
         out = tmp_path / name
         out.mkdir()
-        client.split(Job(out / "model.h5", out, training=source("augmented"), input_shape=(1, 8, 8, 1)))
+        client.split(Job(out / "model.h5", out, training=source("augmented"), inputs=(("image", (1, 8, 8, 1)),)))
         halves.append(np.load(out / "held_out" / "x.npy"))
         assert np.load(out / "training" / "y.npy").shape == (32,)
     assert np.array_equal(*halves)

@@ -28,13 +28,14 @@ def test_a_job_survives_json() -> None:
         io="float32",
         calibration=DataSource("npz", Path("/d.npz")),
         training=DataSource("python", Path("/d.py"), "f"),
-        input_shape=(1, 2),
+        inputs=(("x", (1, 2)),),
+        custom=Path("/m/layers.py"),
         limits=Limits(load=3.5),
     )
     again = Job.from_json(job.to_json())
     assert again.steps[0].settings == {"sparsity": 0.5, "layers": ["a"]}
     assert again == Job.from_json(again.to_json())
-    for name in ("model", "out", "task", "io", "calibration", "evaluation", "training", "input_shape", "limits"):
+    for name in ("model", "out", "task", "io", "calibration", "evaluation", "training", "inputs", "custom", "limits"):
         assert getattr(again, name) == getattr(job, name)
 
 

@@ -44,7 +44,7 @@ def job(tmp_path: Path) -> Callable[..., Job]:
             model,
             out,
             evaluation=source,
-            input_shape=(1, 2),
+            inputs=(("x", (1, 2)),),
             limits=Limits(data=data_limit),
             evaluation_samples=samples,
         )
@@ -56,7 +56,7 @@ def test_only_the_first_samples_are_kept(job: Callable[..., Job]) -> None:
     found = client.read_evaluation(job("return np.arange(20).reshape(10, 2), np.arange(10) % 3", samples=4))
     assert found is not None
     assert found.labels is not None
-    inputs = np.load(found.inputs)
+    inputs = np.load(found.inputs[0])
     assert inputs.dtype == np.float32
     assert inputs.tolist() == [[0, 1], [2, 3], [4, 5], [6, 7]]
     assert np.load(found.labels).tolist() == [0, 1, 2, 0]
@@ -69,7 +69,7 @@ def test_data_without_labels(job: Callable[..., Job]) -> None:
 
 
 def test_no_evaluation_data_starts_no_process(tmp_path: Path) -> None:
-    assert client.read_evaluation(Job(tmp_path / "model.tflite", tmp_path / "absent", input_shape=(1, 2))) is None
+    assert client.read_evaluation(Job(tmp_path / "model.tflite", tmp_path / "absent", inputs=(("x", (1, 2)),))) is None
 
 
 def test_what_the_users_code_prints_does_not_disturb(job: Callable[..., Job]) -> None:

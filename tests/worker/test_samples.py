@@ -10,6 +10,7 @@ import pytest
 
 from edgebuild.config import DataSource
 from edgebuild.errors import UsageError
+from edgebuild.loaders import Input
 from edgebuild.worker import samples
 from edgebuild.worker.samples import Samples
 
@@ -17,9 +18,13 @@ SHAPE = (1, 2, 3, 1)
 GOOD = np.arange(24, dtype=np.float64).reshape(4, 2, 3, 1)
 
 
+def inputs(dtype: str) -> tuple[Input, ...]:
+    return (Input("image", SHAPE, dtype),)
+
+
 def read(folder: Path, dtype: str = "float32", **arrays: Any) -> Samples:
     np.savez(folder / "data.npz", **arrays)
-    return samples.read(DataSource("npz", folder / "data.npz"), "calibration", SHAPE, dtype, 1)
+    return samples.read(DataSource("npz", folder / "data.npz"), "calibration", inputs(dtype), 1)
 
 
 def refusal(source: DataSource | Path, dtype: str = "float32", **arrays: Any) -> str:
@@ -28,7 +33,7 @@ def refusal(source: DataSource | Path, dtype: str = "float32", **arrays: Any) ->
         np.savez(source / "data.npz", **arrays)
         source = DataSource("npz", source / "data.npz")
     with pytest.raises(UsageError) as caught:
-        samples.read(source, "calibration", SHAPE, dtype, 1)
+        samples.read(source, "calibration", inputs(dtype), 1)
     return str(caught.value).replace(str(source.path.parent), "…")
 
 
@@ -48,7 +53,7 @@ def test_npz_and_folder_and_function_say_the_same(tmp_path: Path) -> None:
     )
     for found in (
         read(tmp_path, x=GOOD, y=labels),
-        *(samples.read(s, "training", SHAPE, "float32", 1) for s in sources),
+        *(samples.read(s, "training", inputs("float32"), 1) for s in sources),
     ):
         assert found.x.dtype == np.float32
         assert np.array_equal(found.x, GOOD)

@@ -12,6 +12,7 @@ import pytest
 
 from edgebuild.config import DataSource
 from edgebuild.errors import UsageError
+from edgebuild.loaders import Input
 from edgebuild.worker import samples, streams
 from edgebuild.worker.samples import Samples
 
@@ -53,11 +54,14 @@ def samples():
 """
 
 
-def read(folder: Path, body: str) -> Samples:
+ONE = (Input("image", (1, 2, 3), "float32"),)
+
+
+def read(folder: Path, body: str, inputs: tuple[Input, ...] = ONE) -> Samples:
     """What a function with the body ``body`` gives to a model that takes (2, 3)."""
     file = folder / "data.py"
     file.write_text(HEAD + "".join(f"    {line}\n" for line in body.splitlines()))
-    return samples.read(DataSource("python", file, "samples"), "training", (1, 2, 3), "float32", 1)
+    return samples.read(DataSource("python", file, "samples"), "training", inputs, 1)
 
 
 @pytest.mark.parametrize(
@@ -129,16 +133,17 @@ def test_arrays_are_no_streams() -> None:
         ),
         (
             "return Dataset([{'image': X[0], 'label': 1}])",
-            "gives samples as a dict of 'image', 'label'\n"
-            "  remedy: give x, or (x, y), for example with .map(lambda one: (…, …))",
+            "gives x as a dict of 'image', 'label', but the model has one input\n"
+            "  remedy: give x, or (x, y), of arrays: of a dataset for example with .map(lambda one: (…, …))",
         ),
         (
             "return Dataset([(X[0], 1, 0.5)])",
-            "gives samples as a tuple of 3\n  remedy: give x, or (x, y), for example with .map(lambda one: (…, …))",
+            "gives x as a tuple of 3, but the model has one input\n"
+            "  remedy: give x, or (x, y), of arrays: of a dataset for example with .map(lambda one: (…, …))",
         ),
         (
             "return Dataset([(X[0], {'class': 1})])",
-            "gives labels as a dict of 'class'\n  remedy: give x, or (x, y), for example with .map(lambda one: (…, …))",
+            "gives y as a dict\n  remedy: give one label, or one array of targets, a sample",
         ),
         (
             "return Dataset([(X[0, :1], 1)])",
@@ -168,7 +173,7 @@ def test_arrays_are_no_streams() -> None:
         ),
         (
             "yield [[1, 2], [3]]",
-            "gives elements that are no arrays\n"
+            "gives what makes no array\n"
             "  setting an array element with a sequence. The requested array has an inhomogeneous shape after 1 "
             "dimensions. The detected shape was (2,) + inhomogeneous part.\n"
             "  remedy: give x, or (x, y), of numbers",
@@ -189,3 +194,110 @@ def test_refusals(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, body: str, te
     with pytest.raises(UsageError) as caught:
         read(tmp_path, body)
     assert str(caught.value) == f"{tmp_path}/data.py:samples: {text}"
+
+
+TWO = (Input("image", (1, 2, 3), "float32"), Input("more", (1, 4), "float32"))
+MORE = "M = np.arange(16, dtype=np.float32).reshape(4, 4)\n"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "return {'more': M, 'image': X}, Y",
+        "return [X, M], Y",
+        "return (X, M), Y",
+        "return Dataset([({'more': M[i], 'image': X[i]}, Y[i]) for i in range(4)])",
+        "return Dataset([((X[:3], M[:3]), Y[:3]), ((X[3:], M[3:]), Y[3:])])",
+        "for x, m, y in zip(X, M, Y):\n    yield [x, m], y",
+    ],
+    ids="dict list tuple dataset batches generator".split(),
+)
+def test_several_inputs(tmp_path: Path, body: str) -> None:
+    found = read(tmp_path, MORE + body, TWO)
+    assert [x.shape for x in found.xs] == [(4, 2, 3), (4, 4)]
+    assert np.array_equal(found.xs[0], X)
+    assert np.array_equal(found.xs[1], np.arange(16).reshape(4, 4))
+    assert found.y is not None
+    assert found.y.tolist() == Y.tolist()
+
+
+def test_several_inputs_without_labels(tmp_path: Path) -> None:
+    for body in ("return {'image': X, 'more': M}", "return [X, M]", "yield {'image': X, 'more': M}", "yield [X, M]"):
+        found = read(tmp_path, MORE + body, TWO)
+        assert np.array_equal(found.xs[0], X)
+        assert found.y is None
+        samples.user_code._modules.clear()
+
+
+BY_NAME = "give x as a dict by these names, or as a list in this order; with labels (x, y)"
+
+
+@pytest.mark.parametrize(
+    ("body", "text"),
+    [
+        (
+            "return X, M",  # a tuple of two is (x, y)
+            f": gives x as one array, but the model has the inputs 'image', 'more'\n  remedy: {BY_NAME}",
+        ),
+        (
+            "return {'image': X, 'mroe': M}, Y",
+            f": gives x as a dict of 'image', 'mroe', but the model has the inputs 'image', 'more'\n"
+            f"  remedy: {BY_NAME}",
+        ),
+        (
+            "return [X, M, M], Y",
+            f": gives x as a list of 3, but the model has the inputs 'image', 'more'\n  remedy: {BY_NAME}",
+        ),
+        (
+            "return [X, M[:, :3]], Y",
+            ", input 'more': the training data has the shape (4, 3), but the model wants (n, 4)\n"
+            "  remedy: reshape it, or prepare it as for training",
+        ),
+        (
+            "return [X, M[:3]], Y",
+            ": has not as many samples of each input: 4 of 'image', 3 of 'more'\n  remedy: give one of each a sample",
+        ),
+        (
+            "yield [X, M[:3]], Y",
+            ", input 'more': the training data has elements of the shape (3, 4), but the model wants (4,) or batches "
+            "of it\n  remedy: reshape them, or prepare them as for training",
+        ),
+        (
+            "yield [X[0], M], 1",
+            ", input 'more': the training data has elements of the shape (4, 4), but the model wants (4,)\n"
+            "  remedy: reshape them, or prepare them as for training",
+        ),
+    ],
+    ids="two name three shape count batch single".split(),
+)
+def test_several_inputs_refused(tmp_path: Path, body: str, text: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        read(tmp_path, MORE + body, TWO)
+    assert str(caught.value) == f"{tmp_path}/data.py:samples{text}"
+
+
+def test_several_inputs_in_files(tmp_path: Path) -> None:
+    more = np.arange(16, dtype=np.float32).reshape(4, 4)
+    (tmp_path / "folder").mkdir()
+    for name, array in (("x0", X), ("x1", more), ("y", Y)):
+        np.save(tmp_path / "folder" / f"{name}.npy", array)
+    np.savez(tmp_path / "data.npz", x0=X, x1=more, y=Y)
+    for source in (DataSource("npz", tmp_path / "data.npz"), DataSource("npy", tmp_path / "folder")):
+        found = samples.read(source, "training", TWO, 1)
+        assert np.array_equal(found.xs[1], more)
+        assert found.y is not None
+    np.savez(tmp_path / "data.npz", x=X, y=Y)
+    (tmp_path / "folder" / "x1.npy").unlink()
+    for source, text in (
+        (
+            DataSource("npz", tmp_path / "data.npz"),
+            "data.npz: has no array 'x0'; it has x, y\n  remedy: write it with numpy.savez(path, x0=…, x1=…, y=…)",
+        ),
+        (
+            DataSource("npy", tmp_path / "folder"),
+            "folder: has no x1.npy\n  remedy: write the samples with numpy.save(folder / 'x1.npy', x)",
+        ),
+    ):
+        with pytest.raises(UsageError) as caught:
+            samples.read(source, "training", TWO, 1)
+        assert str(caught.value) == f"{tmp_path}/{text}"
