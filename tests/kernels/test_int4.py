@@ -1,4 +1,4 @@
-"""Fully connected layers of 16 levels, at the edge of each condition of the kernels that store four bits a weight."""
+"""Layers of 16 levels, at the edge of each condition of the kernels that store four bits a weight."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import pytest
 from edgebuild import kernels
 from edgebuild.kernels import _sparse_blocks
 from edgebuild.kernels._int4_dsp_dense import REACH, Int4Dense
+from edgebuild.kernels._int4_mve import Values
 from tests.kernels import sparse_cases as cases
 from tests.kernels.test_sparse import few, only
 
@@ -64,6 +65,14 @@ EDGES = {
     ),
     "8x4 blocks": cases.dense(1, 160, 20, few(1, 0.8, -8, (8, 4))),
     "8x4 blocks, per channel": cases.dense(2, 160, 16, few(1, 0.8, -7, (8, 4)), per_channel=True),
+    "1x1, steps": cases.conv((4, 5), (1, 1), 64, 8, steps),
+    "1x1, a depth of 24, steps": cases.conv((4, 5), (1, 1), 24, 7, steps, activation="RELU6", zero_points=(5, -100)),
+    "3x3, steps, two roundings": cases.conv((5, 5), (3, 3), 8, 6, steps, activation="NONE", zero_points=(5, 3)),
+    "1x1, empty rows": cases.conv((4, 5), (1, 1), 272, 8, empty_rows),
+    "1x1, 4x2 blocks of -8": cases.conv(
+        (4, 5), (1, 1), 64, 8, lambda random, data: cases.pruned(random, steps(random, data), (4, 2), 0.75)
+    ),
+    "3x3, 2x4 blocks": cases.conv((5, 9), (3, 3), 20, 6, few(3, 0.8, -8), stride=(2, 2)),
     "a gap longer than a skip": cases.dense(1, 4000, 6, only((0, 3), (1, 3999), (5, 2000))),
 }
 
@@ -79,9 +88,8 @@ def exact(graph, core: str) -> set[str]:
     return {type(kernel).__module__.rpartition(".")[2] for kernel in cases.sparse_kernels(graph, core)}
 
 
-@pytest.mark.parametrize("core", ["cortex-m0plus", "cortex-m4"])
-def test_every_step_is_stored_in_four_bits(core):
-    kind = {"cortex-m0plus": "thumb", "cortex-m4": "dsp"}[core]
+@pytest.mark.parametrize(("core", "kind"), [("cortex-m0plus", "thumb"), ("cortex-m4", "dsp"), ("cortex-m55", "mve")])
+def test_every_step_is_stored_in_four_bits(core, kind):
     for name in ("a step of 16", "per channel", "steps", "all -8", "all -128, a step of 128", "sums beyond 19 bits"):
         graph = EDGES[name]
         if core == "cortex-m0plus" and name == "sums beyond 19 bits":
@@ -90,7 +98,17 @@ def test_every_step_is_stored_in_four_bits(core):
         kernel = kernels.find(f"fully_connected_int4_{kind}")
         weights = kernel.context(graph.nodes[0], graph).arrays["weights"]
         units, features = (-(-size // 8) * 8 for size in graph.tensor(graph.nodes[0], 1).shape)
-        assert weights.nbytes <= units * (features // 2 + 12)
+        assert weights.nbytes <= units * (-(-features // 16) * 8 + 13)
+
+
+def test_bytes_of_two_channels_are_halves_where_they_would_not_fit_as_a_sum():
+    values = Values(np.array([[-8, 7], [-8, 5], [3, 1], [-8, 0]]), 4)
+    assert values.split
+    assert values.bytes(values.values).astype(int).tolist() == [[-120, 87], [-13, 1]]
+    values = Values(np.array([[0, 7], [-8, 5], [3, -8], [-8, 0], [5, 5]]), 4)
+    assert not values.split
+    assert values.bytes(values.values).astype(int).tolist() == [[-128, 81], [-13, -8], [1, 1], [0, 0]]
+    assert values.step.tolist() == [7, 1, 1, 8, 5, 1, 1, 1]
 
 
 def test_seventeen_levels_are_stored_in_eight_bits():
