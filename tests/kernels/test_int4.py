@@ -8,7 +8,9 @@ import pytest
 from edgebuild import kernels
 from edgebuild.kernels import _sparse_blocks
 from edgebuild.kernels._int4_dsp_dense import REACH, Int4Dense
+from edgebuild.kernels._int4_dsp_narrow import NarrowBlocks
 from edgebuild.kernels._int4_mve import Values
+from edgebuild.kernels._sparse_dsp_conv import REACH as REACH_OF_TWO
 from tests.kernels import sparse_cases as cases
 from tests.kernels.test_sparse import few, only
 
@@ -72,6 +74,13 @@ EDGES = {
     "1x1, 4x2 blocks of -8": cases.conv(
         (4, 5), (1, 1), 64, 8, lambda random, data: cases.pruned(random, steps(random, data), (4, 2), 0.75)
     ),
+    "1x1, 4x2 blocks, nine filters": cases.conv((4, 5), (1, 1), 64, 9, few(1, 0.75, -7, (4, 2))),
+    "1x1, 4x2 blocks, six filters": cases.conv((3, 4), (1, 1), 36, 6, few(3, 0.75, -7, (4, 2))),
+    "1x1, 4x2 blocks, one weight": cases.conv((3, 4), (1, 1), 512, 7, only((6, 0, 0, 511))),
+    "3x3, 4x2 blocks, a depth of 5": cases.conv((5, 9), (3, 3), 5, 7, few(3, 0.8, -7, (4, 2)), stride=(2, 2)),
+    "3x3, 4x2 blocks, two roundings": cases.conv(
+        (5, 6), (3, 3), 8, 12, few(3, 0.8, -7, (4, 2)), activation="NONE", zero_points=(5, 3)
+    ),
     "3x3, 2x4 blocks": cases.conv((5, 9), (3, 3), 20, 6, few(3, 0.8, -8), stride=(2, 2)),
     "a gap longer than a skip": cases.dense(1, 4000, 6, only((0, 3), (1, 3999), (5, 2000))),
 }
@@ -134,3 +143,14 @@ def test_blocks_are_as_wide_as_the_mask():
             kernel = kernels.find(f"fully_connected_sparse_int4_{kind}")
             assert f"fully_connected_sparse_int4_{kind}" in exact(graph, core)
             assert kernel.context(graph.nodes[0], graph).shape["block"] == columns
+
+
+def test_blocks_of_two_inputs_come_in_twos_that_skips_can_reach():
+    for name in ("1x1, 4x2 blocks, nine filters", "1x1, 4x2 blocks, one weight", "3x3, 4x2 blocks, a depth of 5"):
+        graph = EDGES[name]
+        assert "conv_2d_narrow_int4_dsp" in exact(graph, "cortex-m4")
+        found = NarrowBlocks.of(graph.nodes[0], graph)
+        for blocks in found.stored:
+            assert len(blocks) % 2 == 0
+            assert (np.diff(blocks) > 0).all() and (np.diff(blocks) - 1 <= REACH_OF_TWO).all()
+        assert found.packed()["skips"].nbytes == sum(map(len, found.stored))
