@@ -37,6 +37,9 @@ EDGES = {
     "weights of -128": cases.conv((3, 4), (1, 1), 48, 4, lambda random, data: data * 0 - 128, low=-128),
     "all zero": cases.conv((3, 4), (1, 1), 32, 4, lambda random, data: data * 0),
     "two roundings": cases.conv((4, 5), (1, 1), 40, 8, values(5), activation="NONE", zero_points=(5, 3)),
+    "288 inputs": cases.conv((3, 9), (3, 3), 32, 5, values(8)),
+    "27 inputs, a narrow image": cases.conv((6, 5), (3, 3), 3, 12, values(5), zero_points=(9, -128)),
+    "three values, a row of pixels": cases.conv((1, 17), (1, 5), 24, 6, values(3)),
     "dense, four values": cases.dense(1, 64, 8, values(4)),
     "dense, four values of each unit, odd": cases.dense(3, 61, 13, values(4, True)),
     "dense, eight values, per channel": cases.dense(1, 130, 12, values(8), per_channel=True),
@@ -56,7 +59,7 @@ def clusters(graph):
     return next((k for k in kernels.candidates(node, graph, frozenset({"thumb"})) if "clusters" in k.template), None)
 
 
-@pytest.mark.parametrize("core", ["cortex-m0plus", pytest.param("cortex-m4", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("core", ["cortex-m0plus", "cortex-m4"])
 @pytest.mark.parametrize("level", ["-O2", pytest.param("-Os", marks=pytest.mark.slow)])
 def test_edges(core, level, tmp_path):
     assert all(clusters(graph) for graph in EDGES.values())
@@ -113,6 +116,17 @@ def test_sums_that_might_leave_int32_are_left_to_others():
     assert folded(rows, np.array([most + 1]), 0) is None
     assert folded(rows, np.array([-most]), 0) is not None
     assert folded(rows, np.array([0]), 127) is not None
+
+
+def test_cores_with_dsp_look_weights_up_for_eight_pixels_where_windows_are_small():
+    features = load.load("cortex-m4").cpu.features
+    for depth, exact in ((288, True), (292, False)):
+        graph = cases.conv((3, 9), (1, 1), depth, 8, values(8, True))
+        assert kernels.find("conv_2d_clusters_dsp").exact(graph.nodes[0], graph) == exact
+    for count, name in ((4, "conv_2d/clusters_dsp.c.j2"), (17, "conv_2d/dsp.c.j2")):
+        graph = cases.conv((5, 25), (1, 1), 256, 128, values(count, True))
+        (kernel,) = kernels.select(graph, features, "balanced")
+        assert kernel.template == name
 
 
 @pytest.mark.parametrize("core", ["cortex-m0plus", "cortex-m4"])
