@@ -42,7 +42,7 @@ SPARE = 2048
 
 @dataclass(frozen=True)
 class Layer:
-    """A layer of the table; ``kernel`` is None for a fully connected one."""
+    """A layer of the table; ``kernel`` is None for a fully connected one, a channel has ``values`` distinct weights."""
 
     name: str
     inputs: int
@@ -51,6 +51,7 @@ class Layer:
     block: tuple[int, int]
     share: float
     levels: bool = False
+    values: int = 0
 
     def graph(self) -> Graph:
         """The layer as a model, the same for equal layers."""
@@ -63,6 +64,10 @@ class Layer:
         )
         data[data == 0] = 1
         data = prune(data.astype(np.int8), self.block, self.share)
+        if self.values:  # as many as are asked for, of each channel, whose tables differ
+            tables = np.stack([random.permutation(np.arange(-127, 128))[: self.values] for _ in range(self.outputs)])
+            chosen = random.integers(0, self.values, (self.outputs, taps * depth))
+            data = np.take_along_axis(tables, chosen, axis=1).reshape(shape).astype(np.int8)
         scales = tuple(float(s) for s in (0.01 * random.uniform(0.3, 3, self.outputs)).astype(np.float32))
         spread = Quantization(scales, (0,) * len(scales), 0)
         if self.kernel is None:
@@ -99,6 +104,7 @@ class Goal:
     share: float
     levels: bool
     asked: dict[str, tuple[float, float]]
+    values: int = 0
 
 
 def goals(*asked: tuple[float, float] | None) -> dict[str, tuple[float, float]]:
@@ -136,6 +142,8 @@ GOALS = (
     Goal("dense 256, 4x4 + int4 (M55 8x4)", "dense, 256 to 256", None, 0.75, True, {}),
     Goal("dense 640, 4x4 + int4 (M55 8x4)", "dense, 640 to 128", None, 0.75, True, {}),
     Goal("dense 640, 4x2 + int4", "dense, 640 to 128", (4, 2), 0.75, True, {}),
+    *(Goal(f"1x1, K = 256, {n} values", "1x1, 256 to 256", (1, 1), 0.0, False, {}, n) for n in (4, 8, 16)),
+    *(Goal(f"dense 256, {n} values", "dense, 256 to 256", (1, 1), 0.0, False, {}, n) for n in (4, 8, 16)),
     Goal("1x1, K = 256, unstructured", "1x1, 256 to 256", (1, 1), 0.75, False, goals((0.50, 0.58))),
     Goal("3x3, K = 288, unstructured", "3x3, 32 to 32", (1, 1), 0.75, False, {}),
 )
@@ -184,6 +192,13 @@ def layers(core: str) -> Iterator[Layer]:
         yield Layer(name, inputs, outputs, None, (4, 2), 0.75, levels=True)
 
 
+def clustered() -> Iterator[Layer]:
+    """Layers whose channels have a few values each."""
+    for values in (4, 8, 16):
+        yield Layer("1x1, 256 to 256", 256, 256, (1, 1), (1, 1), 0.0, values=values)
+        yield Layer("dense, 256 to 256", 256, 256, None, (1, 1), 0.0, values=values)
+
+
 def measure(graph: Graph, kernel: Kernel, core: str) -> tuple[int, int, int]:
     """Executed instructions, bytes of constants and of code of one layer; every byte of its output is compared."""
     profile, (node,) = load.load(core), graph.nodes
@@ -210,9 +225,9 @@ def measured(core: str) -> Iterator[dict[str, Any]]:
     """A record for each layer and each kernel that is meant for its weights, and is not beaten by another in all."""
     features = load.load(core).cpu.features
     full: dict[str, tuple[int, int, int]] = {}
-    for layer in layers(core):
+    for layer in (*layers(core), *clustered()):
         if layer.name not in full:
-            plain = replace(layer, share=0.0, levels=False).graph()
+            plain = replace(layer, share=0.0, levels=False, values=0).graph()
             dense = kernels.choose(plain.nodes[0], plain, features)
             full[layer.name] = measure(plain, dense, core)
             yield record(core, layer, dense, full[layer.name], full[layer.name], True)
@@ -223,7 +238,7 @@ def measured(core: str) -> Iterator[dict[str, Any]]:
         found = [
             record(core, layer, kernel, measure(graph, kernel, core), full[layer.name], kernel is best)
             for kernel in kernels.candidates(node, graph, features)
-            if kernel is best or (_meant(kernel) and kernel.instructions(node, graph) < limit)
+            if kernel is best or (_meant(kernel) and (layer.values or kernel.instructions(node, graph) < limit))
         ]
         yield from (one for one in found if one["chosen"] or not any(_beats(other, one) for other in found))
 
@@ -239,6 +254,7 @@ def record(
         "block": "x".join(map(str, layer.block)) if layer.share else "",
         "zeros": layer.share,
         "int4": layer.levels,
+        "values": layer.values,
         "kernel": name_of(kernel),
         "chosen": chosen,
         "meant": pruned,
@@ -251,7 +267,7 @@ def record(
 
 
 def _meant(kernel: Kernel) -> bool:
-    return "sparse" in kernel.template or "int4" in kernel.template
+    return any(word in kernel.template for word in ("sparse", "int4", "clusters"))
 
 
 def _beats(other: dict[str, Any], one: dict[str, Any]) -> bool:
@@ -270,7 +286,7 @@ def show_layers(core: str) -> list[dict[str, Any]]:
         found.append(one)
         zeros = f"{one['zeros']:.0%}" if one["block"] else ""
         print(
-            f"{one['layer']:20}{one['block']:>7}{zeros:>7}{' int4 ' if one['int4'] else '':6}{one['kernel']:28}"
+            f"{one['layer']:20}{one['block']:>7}{zeros:>7}{_kind(one):6}{one['kernel']:28}"
             f"{one['instructions']:14,}{one['instructions_ratio']:7.3f}{one['bytes']:9,}{one['bytes_ratio']:7.3f}"
             f"{one['code']:7,}{'  chosen' if one['chosen'] else ''}",
             flush=True,
@@ -283,10 +299,14 @@ def show_goals(core: str, found: list[dict[str, Any]]) -> None:
     print(f"\n{core}: instructions and weight flash of the dense kernel's\n{'':32}{'asked':>13}{'measured':>15}")
     for goal in GOALS:
         asked = goal.asked.get(core)
-        wanted = (goal.layer, _block(goal, core), goal.share, goal.levels)
+        wanted = (goal.layer, _block(goal, core), goal.share, goal.levels, goal.values)
         rows = [
-            one for one in found if one["meant"] and (one["layer"], one["block"], one["zeros"], one["int4"]) == wanted
+            one
+            for one in found
+            if one["meant"] and (one["layer"], one["block"], one["zeros"], one["int4"], one["values"]) == wanted
         ]
+        if goal.levels:  # in flash others come nowhere near
+            rows = [one for one in rows if "int4" in one["kernel"]] or rows
         said = f"{asked[0]:.2f} / {asked[1]:.2f}" if asked else "to measure"
         if not rows:
             print(f"{goal.name:32}{said:>13}{'no kernel':>15}")
@@ -296,9 +316,13 @@ def show_goals(core: str, found: list[dict[str, Any]]) -> None:
         ratios = best["instructions_ratio"], best["bytes_ratio"]
         held = all(ratio <= most for ratio, most in zip(ratios, limits, strict=True))
         print(
-            f"{goal.name:32}{said:>13}{ratios[0]:8.3f} /{ratios[1]:6.3f}  {best['kernel']:28}"
+            f"{goal.name:32}{said:>13}{ratios[0]:8.3f} /{ratios[1]:6.3f}  {best['kernel']:33}"
             f"{('holds' if held else 'MISSED') if asked else ''}"
         )
+
+
+def _kind(one: dict[str, Any]) -> str:
+    return " int4 " if one["int4"] else f"{one['values']:5} " if one["values"] else ""
 
 
 def _block(goal: Goal, core: str) -> str:

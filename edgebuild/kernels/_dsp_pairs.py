@@ -71,15 +71,17 @@ def in_order(count: int) -> np.ndarray:
     return order.transpose(0, 2, 1).reshape(-1, 2)
 
 
-def window_order(rows: int, run: int, rest: int) -> np.ndarray:
+def window_order(rows: int, run: int, rest: int, neighbours: bool = False) -> np.ndarray:
     """Order of a window of ``rows`` rows of ``run`` inputs: whole words of each row, then what is left of each.
 
     Its length is even, for weights are loaded two words at a time.
 
     Args:
         rest: inputs of a row that are left for the end; the last word of a row is filled up if there are others.
+        neighbours: words are widened to bytes 0 and 1, then 2 and 3.
     """
-    whole = in_order(-(-(run - rest) // 4) * 4)
+    count = -(-(run - rest) // 4) * 4
+    whole = np.arange(count).reshape(-1, 2) if neighbours else in_order(count)
     order = [np.where(whole < run, whole + row * run, -1) for row in range(rows)]
     behind = [row * run + i for row in range(rows) for i in range(run - rest, run)]
     behind += [-1] * (len(behind) % 2)

@@ -57,16 +57,20 @@ class Int4Convolution:
 
     def packed(self) -> dict[str, np.ndarray]:
         """The arrays of the struct: pair after pair its blocks, steps and biases, and requantization; and the skips."""
-        channels, step = self.channels, self.levels.step
         stream, skips = [], []
-        for (even, odd), blocks in zip(_dsp_pairs.pairs(len(channels.bias)), self.stored, strict=True):
+        for (even, odd), blocks in zip(_dsp_pairs.pairs(len(self.channels.bias)), self.stored, strict=True):
             octets = 16 * self.quads[odd, blocks] + self.quads[even, blocks] + (8 if self.dense else 0)
             assert (octets >= -128).all() and (octets < 128).all()
             if self.dense and len(blocks) % 2:
                 octets = np.pad(octets, ((0, 1), (0, 0)))  # zero bytes add nothing to either sum
             stream.append(np.ascontiguousarray(octets.astype(np.int8)).view("<i4").reshape(-1))
-            biases = [16 * step[odd], 256 * channels.bias[odd], step[even], channels.bias[even]]
-            stream += [words(np.array(biases)), _dsp_pairs.requantization(channels, (even, odd))]
+            stream += self.outputs(even, odd)
             skips.append(_sparse_blocks.skips(blocks, UNITS) if not self.dense else np.zeros(0, np.uint8))
         arrays = {"weights": np.concatenate(stream)}
         return arrays if self.dense else {**arrays, "skips": np.concatenate(skips)}
+
+    def outputs(self, even: int, odd: int) -> list[np.ndarray]:
+        """Steps and biases of two filters, and what requantizes them."""
+        channels, step = self.channels, self.levels.step
+        biases = [16 * step[odd], 256 * channels.bias[odd], step[even], channels.bias[even]]
+        return [words(np.array(biases)), _dsp_pairs.requantization(channels, (even, odd))]

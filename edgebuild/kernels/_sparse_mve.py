@@ -47,7 +47,12 @@ class Blocks:
     @property
     def bytes(self) -> int:
         """Bytes of all rounds, and of a word that counts them for each group."""
-        return sum(4 + rounds * (LANES * (1 + self.far) + 16 * self.group) for rounds in self.rounds)
+        each = LANES * (1 + self.far) + self.vectors(np.zeros((self.group, 4 * LANES), np.int8)).nbytes
+        return sum(4 + rounds * each for rounds in self.rounds)
+
+    def vectors(self, weights: np.ndarray) -> np.ndarray:
+        """The vectors that hold ``weights`` ``(group, …)`` of one round."""
+        return weights
 
     def packed(self, index: int) -> builtins.bytes:
         """One group: how many rounds, and for each the numbers of four blocks and their weights, channel by channel."""
@@ -60,7 +65,8 @@ class Blocks:
         numbers = numbers.astype("<u2" if self.far else "<u1").reshape(rounds, LANES)
         parts = [np.array([rounds], "<u4").tobytes()]
         for turn in range(rounds):
-            parts += [numbers[turn].tobytes(), weights[:, turn * LANES : (turn + 1) * LANES].tobytes()]
+            here = weights[:, turn * LANES : (turn + 1) * LANES]
+            parts += [numbers[turn].tobytes(), self.vectors(here).tobytes()]
         return b"".join(parts)
 
 

@@ -1,4 +1,4 @@
-"""What became of pruned weights and of those of 16 levels: layer by layer, skipped or stored whole, and why."""
+"""What became of pruned weights and of those of few values: layer by layer, skipped or stored whole, and why."""
 
 from __future__ import annotations
 
@@ -19,13 +19,17 @@ FEW = 0.1
 def pruned(
     graph: Graph, selection: kernels.Selection, features: frozenset[str], optimize: kernels.Optimize, allowed: bool
 ) -> tuple[dict[str, Any], ...]:
-    """An entry for each layer with pruned weights or 16 levels, as ``docs/report.md`` describes it.
+    """An entry for each layer that is pruned, of 16 levels or stored smaller, as ``docs/report.md`` describes it.
 
     Args:
         optimize: what ``selection`` was made for.
         allowed: whether kernels were allowed to skip zeros and decode four bits.
     """
-    numbers = [n for n, node in enumerate(graph.nodes) if node.op in OPERATORS and _worth(node, graph)]
+    numbers = [
+        n
+        for n, node in enumerate(graph.nodes)
+        if node.op in OPERATORS and (_worth(node, graph) or kernels.compact(selection[n]))
+    ]
     if not numbers:
         return ()
     whole = kernels.select(graph, features, optimize, sparse=False)

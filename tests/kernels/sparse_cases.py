@@ -18,7 +18,7 @@ from tests.kernels.test_dsp import ACTIVATIONS, OUTPUT_SCALES, ZERO_POINTS, wind
 from tests.ops.test_every_operator import inputs_of
 
 CORES = ("cortex-m0plus", "cortex-m3", "cortex-m4", "cortex-m55")
-WORDS = ("sparse", "int4")
+WORDS = ("sparse", "int4", "clusters")
 BLOCKS = ((2, 4), (2, 4), (4, 4), (8, 4), (1, 4), (1, 1))
 
 

@@ -1,4 +1,4 @@
-"""Fully connected layers of 16 levels, at the edge of each condition of the kernels that store four bits a weight."""
+"""Layers of 16 levels, at the edge of each condition of the kernels that store four bits a weight."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ import pytest
 from edgebuild import kernels
 from edgebuild.kernels import _sparse_blocks
 from edgebuild.kernels._int4_dsp_dense import REACH, Int4Dense
+from edgebuild.kernels._int4_dsp_narrow import NarrowBlocks
+from edgebuild.kernels._int4_mve import Values
+from edgebuild.kernels._sparse_dsp_conv import REACH as REACH_OF_TWO
 from tests.kernels import sparse_cases as cases
 from tests.kernels.test_sparse import few, only
 
@@ -64,6 +67,21 @@ EDGES = {
     ),
     "8x4 blocks": cases.dense(1, 160, 20, few(1, 0.8, -8, (8, 4))),
     "8x4 blocks, per channel": cases.dense(2, 160, 16, few(1, 0.8, -7, (8, 4)), per_channel=True),
+    "1x1, steps": cases.conv((4, 5), (1, 1), 64, 8, steps),
+    "1x1, a depth of 24, steps": cases.conv((4, 5), (1, 1), 24, 7, steps, activation="RELU6", zero_points=(5, -100)),
+    "3x3, steps, two roundings": cases.conv((5, 5), (3, 3), 8, 6, steps, activation="NONE", zero_points=(5, 3)),
+    "1x1, empty rows": cases.conv((4, 5), (1, 1), 272, 8, empty_rows),
+    "1x1, 4x2 blocks of -8": cases.conv(
+        (4, 5), (1, 1), 64, 8, lambda random, data: cases.pruned(random, steps(random, data), (4, 2), 0.75)
+    ),
+    "1x1, 4x2 blocks, nine filters": cases.conv((4, 5), (1, 1), 64, 9, few(1, 0.75, -7, (4, 2))),
+    "1x1, 4x2 blocks, six filters": cases.conv((3, 4), (1, 1), 36, 6, few(3, 0.75, -7, (4, 2))),
+    "1x1, 4x2 blocks, one weight": cases.conv((3, 4), (1, 1), 512, 7, only((6, 0, 0, 511))),
+    "3x3, 4x2 blocks, a depth of 5": cases.conv((5, 9), (3, 3), 5, 7, few(3, 0.8, -7, (4, 2)), stride=(2, 2)),
+    "3x3, 4x2 blocks, two roundings": cases.conv(
+        (5, 6), (3, 3), 8, 12, few(3, 0.8, -7, (4, 2)), activation="NONE", zero_points=(5, 3)
+    ),
+    "3x3, 2x4 blocks": cases.conv((5, 9), (3, 3), 20, 6, few(3, 0.8, -8), stride=(2, 2)),
     "a gap longer than a skip": cases.dense(1, 4000, 6, only((0, 3), (1, 3999), (5, 2000))),
 }
 
@@ -79,9 +97,8 @@ def exact(graph, core: str) -> set[str]:
     return {type(kernel).__module__.rpartition(".")[2] for kernel in cases.sparse_kernels(graph, core)}
 
 
-@pytest.mark.parametrize("core", ["cortex-m0plus", "cortex-m4"])
-def test_every_step_is_stored_in_four_bits(core):
-    kind = {"cortex-m0plus": "thumb", "cortex-m4": "dsp"}[core]
+@pytest.mark.parametrize(("core", "kind"), [("cortex-m0plus", "thumb"), ("cortex-m4", "dsp"), ("cortex-m55", "mve")])
+def test_every_step_is_stored_in_four_bits(core, kind):
     for name in ("a step of 16", "per channel", "steps", "all -8", "all -128, a step of 128", "sums beyond 19 bits"):
         graph = EDGES[name]
         if core == "cortex-m0plus" and name == "sums beyond 19 bits":
@@ -90,7 +107,17 @@ def test_every_step_is_stored_in_four_bits(core):
         kernel = kernels.find(f"fully_connected_int4_{kind}")
         weights = kernel.context(graph.nodes[0], graph).arrays["weights"]
         units, features = (-(-size // 8) * 8 for size in graph.tensor(graph.nodes[0], 1).shape)
-        assert weights.nbytes <= units * (features // 2 + 12)
+        assert weights.nbytes <= units * (-(-features // 16) * 8 + 13)
+
+
+def test_bytes_of_two_channels_are_halves_where_they_would_not_fit_as_a_sum():
+    values = Values(np.array([[-8, 7], [-8, 5], [3, 1], [-8, 0]]), 4)
+    assert values.split
+    assert values.bytes(values.values).astype(int).tolist() == [[-120, 87], [-13, 1]]
+    values = Values(np.array([[0, 7], [-8, 5], [3, -8], [-8, 0], [5, 5]]), 4)
+    assert not values.split
+    assert values.bytes(values.values).astype(int).tolist() == [[-128, 81], [-13, -8], [1, 1], [0, 0]]
+    assert values.step.tolist() == [7, 1, 1, 8, 5, 1, 1, 1]
 
 
 def test_seventeen_levels_are_stored_in_eight_bits():
@@ -116,3 +143,14 @@ def test_blocks_are_as_wide_as_the_mask():
             kernel = kernels.find(f"fully_connected_sparse_int4_{kind}")
             assert f"fully_connected_sparse_int4_{kind}" in exact(graph, core)
             assert kernel.context(graph.nodes[0], graph).shape["block"] == columns
+
+
+def test_blocks_of_two_inputs_come_in_twos_that_skips_can_reach():
+    for name in ("1x1, 4x2 blocks, nine filters", "1x1, 4x2 blocks, one weight", "3x3, 4x2 blocks, a depth of 5"):
+        graph = EDGES[name]
+        assert "conv_2d_narrow_int4_dsp" in exact(graph, "cortex-m4")
+        found = NarrowBlocks.of(graph.nodes[0], graph)
+        for blocks in found.stored:
+            assert len(blocks) % 2 == 0
+            assert (np.diff(blocks) > 0).all() and (np.diff(blocks) - 1 <= REACH_OF_TWO).all()
+        assert found.packed()["skips"].nbytes == sum(map(len, found.stored))
