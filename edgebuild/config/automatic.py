@@ -13,7 +13,12 @@ class AutoSettings:
     """Settings of ``auto``."""
 
     trials: int = field(default=16, metadata={"help": "how many recipes are tried at most"})
-    epochs: int = field(default=3, metadata={"help": "passes over the training data in each fine-tuning"})
+    epochs: int = field(
+        default=3,
+        metadata={
+            "help": "passes over the training data in each fine-tuning; three times as many where filters are removed"
+        },
+    )
     batch_size: int = field(default=64, metadata={"help": "samples in a step of the optimizer"})
     learning_rate: float = field(default=1e-3, metadata={"help": "of Adam, in fine-tuning"})
     held_out: int = field(

@@ -17,8 +17,12 @@ from typing import Any
 from edgebuild.config import Step
 from edgebuild.config.automatic import AutoSettings
 
-LEVERS = ("channels", "factorize", "narrow")
-"""Ways of making the model smaller: whole filters removed, layers factorized, a narrower student distilled."""
+LEVERS = ("channels", "factorize")
+"""Ways of making the model smaller: whole filters removed, layers factorized."""
+
+LONGER = 3
+"""So many times as long a model learns after whole filters went: it has the most to make up for, and with that time
+ends above a student of its size that begins anew (the figures of students in docs/compression.md)."""
 
 HALF = 0.5
 STEP = 0.1
@@ -55,13 +59,9 @@ class Recipe:
         found: list[Step] = []
         if self.lever == "channels":
             own: dict[str, Any] = {"pattern": "channels", "sparsity": self.strength, "layers": "auto"}
-            found.append(Step("prune", {**own, "distill": 0.5, **tuned}))
+            found.append(Step("prune", {**own, "distill": 0.5, **tuned, "epochs": LONGER * settings.epochs}))
         elif self.lever == "factorize":
             found.append(Step("factorize", {"keep": round(1 - self.strength, 3), **tuned}))
-        elif self.lever == "narrow":
-            width = round(math.sqrt(1 - self.strength), 3)  # multiply-accumulates go with its square
-            more = {**tuned, "epochs": 3 * settings.epochs, "learning_rate": 3 * settings.learning_rate}
-            found.append(Step("distill", {"width": width, **more}))
         if self.blocks:
             found.append(Step("prune", {"pattern": "target", "sparsity": self.blocks, "distill": 0.5, **tuned}))
         return tuple(found)

@@ -108,7 +108,9 @@ def folder(path: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("recipe", [Recipe(), Recipe("narrow", 0.75, 0.5, "int8_qat"), Recipe("factorize", 0.3)])
+@pytest.mark.parametrize(
+    "recipe", [Recipe(), Recipe("channels", 0.75, 0.5, "int8_qat", int4=True), Recipe("factorize", 0.3)]
+)
 def test_the_words_of_a_recipe_are_its_steps_in_toml(recipe: Recipe) -> None:
     *steps, last = tomllib.loads(f"steps = {auto.words(recipe, SETTINGS)}")["steps"]
     expected = [(step.technique, dict(step.settings)) for step in recipe.steps(SETTINGS)]
