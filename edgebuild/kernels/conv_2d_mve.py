@@ -35,6 +35,7 @@ class Conv2DMve(Variant):
     template = "conv_2d/mve.c.j2"
     features = frozenset({"mve"})
     includes = ("arm_mve.h",)
+    code = 2300
 
     def exact(self, node: Node, graph: Graph) -> bool:
         return Convolution.of(node, graph).groups == 1
