@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -73,3 +74,21 @@ def test_the_other_compiler_gives_the_same_bytes() -> None:
     row = peer.measure("anomaly_detection", "cortex-m4", PEER)
     assert row["mismatched_bytes"] == 0
     assert "dynamic/incompatible shape signature" in row["as_it_is"]
+
+
+CODE = {"keyword_spotting": 8192, "visual_wake_words": 8192, "image_classification": 6144, "anomaly_detection": 3072}
+BEYOND = {("cortex-m0plus", "visual_wake_words"), ("cortex-m55", "visual_wake_words")}
+"""Where fast kernels take more code than that; without them TFLM would be faster."""
+
+
+@pytest.mark.slow
+@pytest.mark.qemu
+@pytest.mark.parametrize("core", ["cortex-m0plus", "cortex-m3", "cortex-m4", "cortex-m55"])
+@pytest.mark.parametrize("model", zoo.NAMES)
+def test_the_smallest_code_is_neither_slower_nor_larger_than_tflm(core: str, model: str) -> None:
+    tflm = tomllib.loads((models.HERE / "tflm.toml").read_text())
+    row = models.measure(model, core, optimize="size")
+    assert row["instructions"] < tflm["instructions"][model][core]
+    assert row["ram"] < tflm["ram"][model]
+    assert row["flash"] < tflm["flash"][model]
+    assert (row["code"] <= CODE[model]) == ((core, model) not in BEYOND)

@@ -18,13 +18,14 @@ from edgebuild.kernels import Selection
 ARENA_ALIGNMENT = 16
 
 
-def generate(graph: Graph, plan: Plan, selection: Selection) -> Sources:
+def generate(graph: Graph, plan: Plan, selection: Selection, *, small: bool = False) -> Sources:
     """The C sources of ``graph``.
 
     Args:
         selection: the kernel of each node; the plan was made for it.
+        small: compile for size what surrounds assembly, whatever the flags are.
     """
-    writer = Writer(graph, plan, selection)
+    writer = Writer(graph, plan, selection, small)
     starts = {segment.first: Streamed(writer, segment) for segment in plan.segments}
     inside = {n for s in plan.segments for n in range(s.first, s.last + 1)}
     layers = [

@@ -27,6 +27,7 @@ class Function:
         pointers: (name, C type) of the struct's fields that point to constants.
         scalars: every value that each other field takes in some layer.
         work: predicted instructions of all its calls in one inference.
+        portable: whether a compiler makes all of it, so that its loops are as fast as the compiler's.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Function:
     pointers: tuple[tuple[str, str], ...]
     scalars: dict[str, list[int | float]]
     work: float = 0.0
+    portable: bool = True
 
     @property
     def fields(self) -> tuple[tuple[str, str], ...]:
@@ -71,11 +73,16 @@ class Layer:
 
 @dataclass
 class Writer:
-    """Collects functions and constants while the layers are written."""
+    """Collects functions and constants while the layers are written.
+
+    Attributes:
+        small: compile for size what surrounds assembly, whatever the flags are.
+    """
 
     graph: Graph
     plan: Plan
     selection: Selection
+    small: bool = False
     functions: dict[str, Function] = field(default_factory=dict)
     constants: dict[tuple[str, bytes], tuple[str, np.ndarray]] = field(default_factory=dict)
 
@@ -135,13 +142,21 @@ class Writer:
             kernel.includes,
             pointers,
             {field_name: [value] for field_name, value in call.scalars.items()},
+            portable=not kernel.features,
         )
         return self.functions[name]
 
     def cold(self) -> frozenset[str]:
-        """Names of the functions that do hardly any of the work."""
+        """Names of the functions to compile for size: those that do hardly any of the work.
+
+        If asked for those around assembly too: what is left to the compiler there does little of it either.
+        """
         total = sum(function.work for function in self.functions.values())
-        return frozenset(name for name, function in self.functions.items() if function.work < COLD * total)
+        return frozenset(
+            name
+            for name, function in self.functions.items()
+            if function.work < COLD * total or (self.small and not function.portable)
+        )
 
     def _constant(self, label: str, array: np.ndarray) -> str:
         """Name of a constant array; equal arrays are stored once."""

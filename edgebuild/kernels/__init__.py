@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 from abc import abstractmethod
+from dataclasses import replace
 from typing import ClassVar, Literal
 
 from edgebuild import ops, registry
@@ -86,21 +87,41 @@ Optimize = Literal["speed", "balanced", "size"]
 WORTH = {"speed": 0.001, "balanced": 0.02}
 """The faster kernel of an operator is taken when it saves this share of all instructions at least."""
 
+HALVING = {"thumb2": 1850, "": 2800}
+"""With ``size``, bytes of code and constants that half as many instructions are worth: more on Armv6-M, the slowest."""
+
+PORTABLE_THUMB = 1.7
+"""Instructions that Armv6-M takes for one of Armv7-M's in portable kernels, about, as measured on whole models."""
+
 
 def select(graph: Graph, features: frozenset[str], optimize: Optimize = "balanced", sparse: bool = True) -> Selection:
     """The best kernel for every node on a CPU with ``features``.
 
     Args:
-        optimize: ``size`` takes the portable kernel, whose code is smallest; ``balanced`` and ``speed`` the faster one
-            of an operator where that pays, ``speed`` almost always. ``size`` and ``balanced`` weigh compact kernels by
-            what they save in all layers, and by their own code.
+        optimize: ``size`` takes a faster kernel only where it is worth its code, see :data:`HALVING`; ``balanced``
+            and ``speed`` the faster one of an operator where that pays, ``speed`` almost always. ``size`` and
+            ``balanced`` weigh compact kernels by what they save in all layers, and by their own code.
         sparse: whether compact kernels may be taken at all.
     """
     portable = _chosen(graph, frozenset(), sparse=False)
-    start = portable if optimize == "size" else _paying(graph, portable, _chosen(graph, features, sparse), optimize)
-    if optimize == "speed":
-        return start
-    return _weighed(graph, features, start, optimize) if sparse else start
+    if optimize == "size":
+        return _small(graph, features, portable, sparse)
+    start = _paying(graph, portable, _chosen(graph, features, sparse), optimize)
+    return _weighed(graph, features, start) if sparse and optimize == "balanced" else start
+
+
+def _small(graph: Graph, features: frozenset[str], portable: Selection, sparse: bool) -> Selection:
+    """``portable`` with the kernels that are worth their flash."""
+    weights = {n: _weigh.weight(n, graph, kernel) for n, kernel in enumerate(portable) if kernel is not None}
+    slow = "thumb2" not in features
+    if slow:
+        weights = {n: replace(one, instructions=one.instructions * PORTABLE_THUMB) for n, one in weights.items()}
+    options = {
+        n: [_weigh.weight(n, graph, k) for k in candidates(graph.nodes[n], graph, features, sparse) if k != portable[n]]
+        for n in weights
+    }
+    found = _weigh.weighed(weights, options, HALVING["" if slow else "thumb2"])
+    return tuple(found[n].kernel if n in found else None for n in range(len(graph.nodes)))
 
 
 def _paying(graph: Graph, portable: Selection, fast: Selection, optimize: Optimize) -> Selection:
@@ -118,7 +139,7 @@ def _paying(graph: Graph, portable: Selection, fast: Selection, optimize: Optimi
     )
 
 
-def _weighed(graph: Graph, features: frozenset[str], start: Selection, optimize: Optimize) -> Selection:
+def _weighed(graph: Graph, features: frozenset[str], start: Selection) -> Selection:
     """``start`` with compact kernels where the model is better for them, and without where it is not."""
     ops_ = {find(name).op for name in names() if find(name).compact}
     numbers = [n for n, node in enumerate(graph.nodes) if node.op in ops_]
@@ -132,7 +153,7 @@ def _weighed(graph: Graph, features: frozenset[str], start: Selection, optimize:
         return start
     weights = {n: _weigh.weight(n, graph, kernel) for n in numbers if (kernel := start[n])}
     others = {n: [_weigh.weight(n, graph, k) for k in found] for n, found in options.items()}
-    found = _weigh.weighed(weights, others, speed=optimize != "size")
+    found = _weigh.weighed(weights, others)
     return tuple(found[n].kernel if n in found else kernel for n, kernel in enumerate(start))
 
 

@@ -7,6 +7,8 @@ or leave it together, as long as that makes the model better.
 
 from __future__ import annotations
 
+import functools
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -58,30 +60,44 @@ def flash(chosen: Weights) -> int:
     return sum(one.constants for one in chosen.values()) + sum(code.values())
 
 
-def weighed(start: Weights, options: Mapping[int, Sequence[Weight]], speed: bool) -> dict[int, Weight]:
+def weighed(start: Weights, options: Mapping[int, Sequence[Weight]], halving: float | None = None) -> dict[int, Weight]:
     """The best of ``options`` that steps of whole kernels lead to.
 
     Args:
         start: what nodes have now.
         options: what they could have besides.
-        speed: whether a share of all instructions counts as much as the same share of the flash; else they only
-            decide between equal ones.
+        halving: bytes of flash that half as many instructions are worth, however many they are; by default a share of
+            the instructions of ``start`` counts as much as the same share of its flash.
     """
-    total, bytes_ = sum(one.instructions for one in start.values()) or 1.0, flash(start) or 1
-    share = (1.0 if speed else 1e-6) / total
-
-    def alone(one: Weight) -> float:
-        return one.instructions * share + one.constants / bytes_
+    total, bytes_ = _instructions(start), flash(start)
 
     def cost(chosen: Weights) -> float:
-        return sum(one.instructions for one in chosen.values()) * share + flash(chosen) / bytes_
+        if halving is not None:
+            return flash(chosen) + halving * math.log2(_instructions(chosen))
+        return flash(chosen) + _instructions(chosen) * bytes_ / total
 
     chosen = dict(start)
     while True:
-        best = min(_steps(chosen, start, options, alone), key=cost, default=chosen)
-        if cost(best) >= cost(chosen) - 1e-12:
+        each = bytes_ / total if halving is None else halving / math.log(2) / _instructions(chosen)
+        alone = functools.partial(_alone, each=each)
+        steps = list(_steps(chosen, start, options, alone))
+        if halving is not None:  # one operator may be worth it only together with another, or for all of its layers
+            wide = [*steps, *_whole(chosen, start, options)]
+            steps = [*wide, *(two for one in wide for two in _steps(one, start, options, alone))]
+            steps += [two for one in wide for two in _whole(one, start, options)]
+        best = min(steps, key=cost, default=chosen)
+        if cost(best) >= cost(chosen) - 1e-6:
             return chosen
         chosen = best
+
+
+def _instructions(chosen: Weights) -> float:
+    return sum(one.instructions for one in chosen.values()) or 1.0
+
+
+def _alone(one: Weight, each: float) -> float:
+    """What a layer costs by itself, at ``each`` byte for an instruction."""
+    return one.instructions * each + one.constants
 
 
 def _steps(
@@ -100,3 +116,11 @@ def _steps(
                 left[n] = min(others, key=alone)
         yield taken
         yield left
+
+
+def _whole(chosen: Weights, start: Weights, options: Mapping[int, Sequence[Weight]]) -> Iterator[dict[int, Weight]]:
+    """``chosen`` with one kernel taken by all layers that can have it."""
+    every = {n: (start[n], *options.get(n, ())) for n in chosen}
+    for kernel in {one.kernel: None for rest in every.values() for one in rest}:
+        own = {n: one for n, rest in every.items() for one in rest if one.kernel == kernel}
+        yield {**chosen, **own}

@@ -12,6 +12,7 @@ class AddAffine(Variant):
 
     op = "add"
     template = "add/affine.c.j2"
+    code = 90
 
     def exact(self, node: Node, graph: Graph) -> bool:
         return _affine.form(node, graph) is not None

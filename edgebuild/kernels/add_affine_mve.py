@@ -16,6 +16,7 @@ class AddAffineMve(Variant):
     template = "add/mve_affine.c.j2"
     features = frozenset({"mve"})
     includes = ("arm_mve.h",)
+    code = 110
 
     def exact(self, node: Node, graph: Graph) -> bool:
         found = _affine.form(node, graph)

@@ -17,6 +17,7 @@ class AddMve(Variant):
     op = "add"
     template = "add/mve.c.j2"
     features = frozenset({"mve"})
+    code = 500
 
     def exact(self, node: Node, graph: Graph) -> bool:
         p = add.context(node, graph).scalars

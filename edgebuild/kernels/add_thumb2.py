@@ -13,6 +13,7 @@ class AddThumb2(Variant):
     op = "add"
     template = "add/dsp.c.j2"
     features = frozenset({"thumb2"})
+    code = 210
 
     def exact(self, node: Node, graph: Graph) -> bool:
         return _affine.form(node, graph) is not None

@@ -22,6 +22,7 @@ class AveragePool2DMve(Variant):
     template = "average_pool_2d/mve.c.j2"
     features = frozenset({"mve"})
     includes = ("arm_mve.h",)
+    code = 460
 
     def exact(self, node: Node, graph: Graph) -> bool:
         return math.prod(_pool.window_of(node, graph).kernel) <= LARGEST

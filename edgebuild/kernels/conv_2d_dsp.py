@@ -17,6 +17,7 @@ class Conv2DDsp(Variant):
     template = "conv_2d/dsp.c.j2"
     features = frozenset({"thumb2", "dsp"})
     includes = ("string.h",)
+    code = 2600
 
     def exact(self, node: Node, graph: Graph) -> bool:
         return graph.tensor(node, 1).shape[3] == graph.tensor(node, 0).shape[3] and _of(node, graph).exact

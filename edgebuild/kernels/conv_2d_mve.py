@@ -8,6 +8,7 @@ enough, and one for any depth.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from edgebuild.ir.graph import Graph, Node
 from edgebuild.kernels import Variant
@@ -29,18 +30,24 @@ SMALL = 0.15
 
 
 class Conv2DMve(Variant):
-    """Windows are copied before any output of their group is written, so that groups may run on into the next row."""
+    """Windows are copied before any output of their group is written, so that groups may run on into the next row.
+
+    Attributes:
+        small: one function for all layers of a model, with one loop for all depths.
+    """
 
     op = "conv_2d"
     template = "conv_2d/mve.c.j2"
     features = frozenset({"mve"})
     includes = ("arm_mve.h",)
+    code = 2900
+    small: ClassVar[bool] = False
 
     def exact(self, node: Node, graph: Graph) -> bool:
         return Convolution.of(node, graph).groups == 1
 
     def scratch(self, node: Node, graph: Graph) -> int:
-        family = _Family.of(node, graph)
+        family = _Family.of(node, graph, self.small)
         windows = family.layer(Convolution.of(node, graph))
         own = windows.scratch + (windows.bands if windows.unrolled and windows.copy == family.copy else 0)
         # a layer that needs none takes the argument nevertheless, as other layers of its function do
@@ -48,7 +55,7 @@ class Conv2DMve(Variant):
 
     def instructions(self, node: Node, graph: Graph) -> float:
         c = Convolution.of(node, graph)
-        family = _Family.of(node, graph)
+        family = _Family.of(node, graph, self.small)
         windows = family.layer(c)
         unroll = 0 if family.depth(windows) else family.unroll
         tile = tile_instructions(family.form, windows.slot, -(-c.filters // 4), unroll)
@@ -59,7 +66,7 @@ class Conv2DMve(Variant):
 
     def context(self, node: Node, graph: Graph) -> Call:
         c = Convolution.of(node, graph)
-        family = _Family.of(node, graph)
+        family = _Family.of(node, graph, self.small)
         windows = family.layer(c)
         window, chunks = windows.window, -(-windows.slot // 16)
         rounds = -(-chunks // family.unroll)
@@ -121,12 +128,12 @@ class _Family:
     copy: tuple[int, int, int]
 
     @classmethod
-    def of(cls, node: Node, graph: Graph) -> _Family:
-        """The family of ``node``."""
+    def of(cls, node: Node, graph: Graph, small: bool) -> _Family:
+        """The family of ``node``; with ``small`` all convolutions are one."""
         part = Windows.of(Convolution.of(node, graph))
         node, graph = neighbours(node, graph)
         total = total_macs(graph)
-        members = _members(node, graph, total)
+        members = _everyone(node, graph) if small else _members(node, graph, total)
         form = join([c.output for c in members])
         work: dict[int, int] = {}
         for c in members:
@@ -134,7 +141,9 @@ class _Family:
             work[slot] = work.get(slot, 0) + c.macs
         depths = {slot for slot, macs in work.items() if slot <= SHORT and _saves(form, slot) * macs >= total}
         others = set(work) - depths
-        if all(slot <= SHORT for slot in others) and sum(map(_code, others)) <= ANY_DEPTH_CODE:
+        if small:
+            depths = set()
+        elif all(slot <= SHORT for slot in others) and sum(map(_code, others)) <= ANY_DEPTH_CODE:
             depths |= others
         windowed = [Windows.of(c, Windows.of(c).slot in depths) for c in members]
         # a part of a layer may have to stage outputs where the whole one need not
@@ -190,6 +199,13 @@ def _members(node: Node, graph: Graph, total: int) -> list[Convolution]:
     small = {form for form, macs in work.items() if macs < SMALL * total}
     together = small if own.output.form in small else {own.output.form}
     return [c for c in found if c.output.form in together]
+
+
+def _everyone(node: Node, graph: Graph) -> list[Convolution]:
+    """All convolutions without groups."""
+    found = [n for n in graph.nodes if n is node or (n.op == "conv_2d" and graph.tensor(n, 1).data is not None)]
+    made = [Convolution.of(n, graph) for n in found]
+    return [c for n, c in zip(found, made, strict=True) if n is node or c.groups == 1]
 
 
 def _is_likely(node: Node, graph: Graph) -> bool:

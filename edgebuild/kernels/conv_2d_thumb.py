@@ -21,6 +21,7 @@ class Conv2DThumb(Variant):
     op = "conv_2d"
     template = "conv_2d/thumb.c.j2"
     features = frozenset({"thumb"})
+    code = 1950
 
     def exact(self, node: Node, graph: Graph) -> bool:
         return _thumb_conv.possible(node, graph)

@@ -21,6 +21,7 @@ class Conv2DThumb2(Variant):
     op = "conv_2d"
     template = "conv_2d/thumb2.c.j2"
     features = frozenset({"thumb2"})
+    code = 2150
 
     def exact(self, node: Node, graph: Graph) -> bool:
         return _thumb_conv.possible(node, graph)

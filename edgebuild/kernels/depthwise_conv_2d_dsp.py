@@ -15,6 +15,7 @@ class DepthwiseConv2DDsp(Variant):
     template = "depthwise_conv_2d/dsp.c.j2"
     features = frozenset({"thumb2", "dsp"})
     includes = ("string.h",)
+    code = 1650
 
     def exact(self, node: Node, graph: Graph) -> bool:
         channels = graph.tensor(node, 0).shape[3]

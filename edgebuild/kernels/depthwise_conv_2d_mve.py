@@ -99,6 +99,7 @@ class DepthwiseConv2DMve(Variant):
     op = "depthwise_conv_2d"
     template = "depthwise_conv_2d/mve.c.j2"
     features = frozenset({"mve"})
+    code = 1300
 
     def exact(self, node: Node, graph: Graph) -> bool:
         d = Depthwise.of(node, graph)

@@ -19,6 +19,7 @@ class DepthwiseConv2DOneChannelDsp(Variant):
     template = "conv_2d/dsp.c.j2"
     features = frozenset({"thumb2", "dsp"})
     includes = ("string.h",)
+    code = 2600
 
     def exact(self, node: Node, graph: Graph) -> bool:
         return graph.tensor(node, 0).shape[3] == 1 and _of(node, graph).exact

@@ -17,6 +17,7 @@ class DepthwiseConv2DOneChannelMve(Variant):
     template = Conv2DMve.template
     features = Conv2DMve.features
     includes = Conv2DMve.includes
+    code = 2300
 
     def exact(self, node: Node, graph: Graph) -> bool:
         return graph.tensor(node, 0).shape[3] == 1

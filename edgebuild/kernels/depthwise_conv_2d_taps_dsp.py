@@ -17,6 +17,7 @@ class DepthwiseConv2DTapsDsp(Variant):
     template = "depthwise_conv_2d/dsp_taps.c.j2"
     features = frozenset({"thumb2", "dsp"})
     includes = ("string.h",)
+    code = 640
 
     def exact(self, node: Node, graph: Graph) -> bool:
         return graph.tensor(node, 0).shape[3] >= GROUP

@@ -18,6 +18,7 @@ class DepthwiseConv2DThumb(Variant):
     op = "depthwise_conv_2d"
     template = "depthwise_conv_2d/thumb.c.j2"
     features = frozenset({"thumb"})
+    code = 1950
 
     def exact(self, node: Node, graph: Graph) -> bool:
         return _thumb_depthwise.possible(node, graph)

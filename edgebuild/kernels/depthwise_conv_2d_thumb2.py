@@ -16,6 +16,7 @@ class DepthwiseConv2DThumb2(Variant):
     op = "depthwise_conv_2d"
     template = "depthwise_conv_2d/thumb2.c.j2"
     features = frozenset({"thumb2"})
+    code = 1950
 
     def exact(self, node: Node, graph: Graph) -> bool:
         return _thumb_depthwise.possible(node, graph)

@@ -62,6 +62,7 @@ class FullyConnectedDsp(Variant):
     template = "fully_connected/dsp.c.j2"
     features = frozenset({"thumb2", "dsp"})
     includes = ("string.h",)
+    code = 1900
 
     def exact(self, node: Node, graph: Graph) -> bool:
         return separable(_Dense.of(node, graph).channels)

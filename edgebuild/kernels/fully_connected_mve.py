@@ -68,6 +68,7 @@ class FullyConnectedMve(Variant):
     template = "fully_connected/mve.c.j2"
     features = frozenset({"mve"})
     includes = ("arm_mve.h",)
+    code = 500
 
     def instructions(self, node: Node, graph: Graph) -> float:
         layer = Layer.of(node, graph)

@@ -16,6 +16,7 @@ class FullyConnectedThumb(Variant):
     op = "fully_connected"
     template = "fully_connected/thumb.c.j2"
     features = frozenset({"thumb"})
+    code = 900
 
     def exact(self, node: Node, graph: Graph) -> bool:
         filters = _thumb_dense.filters(node, graph)

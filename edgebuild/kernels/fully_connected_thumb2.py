@@ -15,6 +15,7 @@ class FullyConnectedThumb2(Variant):
     op = "fully_connected"
     template = "fully_connected/thumb2.c.j2"
     features = frozenset({"thumb2"})
+    code = 720
 
     def exact(self, node: Node, graph: Graph) -> bool:
         return _thumb_dense.possible(node, graph)

@@ -19,6 +19,7 @@ class MaxPool2DDsp(Variant):
     template = "max_pool_2d/dsp.c.j2"
     features = frozenset({"thumb2", "dsp"})
     includes = ("string.h",)
+    code = 300
 
     def exact(self, node: Node, graph: Graph) -> bool:
         return graph.output(node).shape[3] >= 4

@@ -14,6 +14,7 @@ class MaxPool2DMve(Variant):
     template = "max_pool_2d/mve.c.j2"
     features = frozenset({"mve"})
     includes = ("arm_mve.h",)
+    code = 300
 
     def instructions(self, node: Node, graph: Graph) -> float:
         window = _pool.window_of(node, graph)

@@ -14,6 +14,7 @@ class MeanDsp(Variant):
     template = "mean/dsp.c.j2"
     features = frozenset({"thumb2", "dsp"})
     includes = ("string.h",)
+    code = 300
 
     def exact(self, node: Node, graph: Graph) -> bool:
         return int(mean.context(node, graph).scalars["inner"]) >= 4

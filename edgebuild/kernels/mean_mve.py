@@ -14,6 +14,7 @@ class MeanMve(Variant):
     template = "mean/mve.c.j2"
     features = frozenset({"mve"})
     includes = ("arm_mve.h",)
+    code = 400
 
     def exact(self, node: Node, graph: Graph) -> bool:
         return -31 <= mean.context(node, graph).scalars["shift"] <= 0

@@ -134,7 +134,9 @@ def _planned(graph: Graph, request: Request) -> Iterator[Lowered]:
     features, config = request.profile.cpu.features, request.config
     plan = functools.partial(planner.plan, graph, pushed=config.input == "pushed")
     selection = kernels.select(graph, features, config.optimize, config.compact_weights)
-    yield Lowered(graph, selection, plan(selection, config.memory))
+    # streams and moves are code: balanced against size, they come when RAM demands them
+    small = config.optimize == "size" and config.memory == "balanced"
+    yield Lowered(graph, selection, plan(selection, "fastest" if small else config.memory))
     if config.memory != "least":
         yield Lowered(graph, selection, plan(selection, "least"))
     selection = kernels.lean(graph, features, config.compact_weights)
@@ -151,7 +153,7 @@ def _placed(lowered: Lowered, request: Request) -> Lowered | None:
 
 def generate_sources(lowered: Lowered, request: Request) -> Sources:
     """The C of the model."""
-    return generate(lowered.graph, lowered.plan, lowered.selection)
+    return generate(lowered.graph, lowered.plan, lowered.selection, small=request.config.optimize == "size")
 
 
 def compile_image(sources: Sources, request: Request, stages: Stages) -> Image:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from edgebuild import kernels, ops, oracles, planner
+from edgebuild import frontends, kernels, ops, oracles, planner
 from edgebuild.codegen.project import generate
 from edgebuild.ir import arithmetic
 from edgebuild.ir.graph import Graph, Node, Tensor
@@ -24,6 +24,7 @@ from edgebuild.kernels.depthwise_conv_2d_mve import Depthwise
 from edgebuild.ops import _cases
 from edgebuild.planner._overlap import forward_distance
 from edgebuild.target import load
+from tests import zoo
 from tests.codegen import bench
 from tests.ops.test_every_operator import inputs_of
 
@@ -455,3 +456,23 @@ def test_a_kind_of_convolution_that_is_too_rare_gets_no_loop_of_its_own(monkeypa
     assert rows.exact(graph.nodes[1], graph)
     monkeypatch.setattr(conv_2d_rows_mve, "SHARE", 0.9)
     assert not rows.exact(graph.nodes[1], graph)
+
+
+def test_the_small_convolution_is_one_function_for_all_layers() -> None:
+    """Whatever their depth, window and output: image_classification has 1x1 and 3x3, with ReLU and without."""
+    content = zoo.tflite("image_classification").read_bytes()
+    graph = frontends.find("tflite").read(content, "model", "image_classification")
+    small, usual = kernels.find("conv_2d_small_mve"), kernels.find("conv_2d_mve")
+    nodes = [node for node in graph.nodes if node.op == "conv_2d"]
+    shapes = [small.context(node, graph).shape for node in nodes]
+    assert len(nodes) == 9 and all(shape == shapes[0] for shape in shapes)
+    assert shapes[0]["depths"] == 1
+    for node in nodes:
+        assert small.instructions(node, graph) > usual.instructions(node, graph)
+    features = load.load("cortex-m55").cpu.features
+    taken = {
+        kernel
+        for kernel, node in zip(kernels.select(graph, features, "size"), graph.nodes, strict=True)
+        if node in nodes
+    }
+    assert taken == {small}

@@ -9,6 +9,7 @@ import pytest
 from edgebuild import config, kernels, ops
 from edgebuild.pipeline import line
 from edgebuild.target import load
+from tests import zoo
 from tests.write_tflite import write
 
 CASE = next(ops.find("conv_2d").cases()).graph
@@ -45,7 +46,32 @@ def test_speed_leaves_out_kernels_that_save_next_to_nothing(monkeypatch: pytest.
     """Their code would cost flash for less than a thousandth of the instructions."""
     features = load.load("cortex-m4").cpu.features
     (quick,) = kernels.select(CASE, features, "speed")
-    (plain,) = kernels.select(CASE, features, "size")
+    (plain,) = kernels.select(CASE, frozenset(), "speed")
     assert quick != plain
     monkeypatch.setitem(kernels.WORTH, "speed", 1e9)
     assert kernels.select(CASE, features, "speed") == (plain,)
+
+
+def test_size_takes_a_fast_kernel_where_it_is_worth_its_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half as many instructions are worth a kilobyte and three quarters; nothing, and the portable kernel stays."""
+    features = load.load("cortex-m4").cpu.features
+    (chosen,) = kernels.select(CASE, features, "size")
+    (plain,) = kernels.select(CASE, frozenset(), "speed")
+    assert chosen is not None and plain is not None
+    assert chosen.instructions(CASE.nodes[0], CASE) < plain.instructions(CASE.nodes[0], CASE) / 2
+    monkeypatch.setitem(kernels.HALVING, "thumb2", 0.0)
+    (smallest,) = kernels.select(CASE, features, "size")
+    assert smallest == plain
+
+
+def test_size_does_not_stream_unless_ram_demands_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Streams are code; a budget for RAM is a reason for it."""
+    monkeypatch.setenv("EDGEBUILD_CACHE", str(tmp_path / "cache"))
+    given: dict[str, object] = {"model.path": str(zoo.tflite("image_classification")), "targets": ["cortex-m4"]}
+    arenas = []
+    for more in ({"optimize": "balanced"}, {"optimize": "size"}, {"optimize": "size", "budget.ram": 20_000}):
+        report = line.check(config.load(None, {**given, **more}), "cortex-m4")
+        assert report.ram is not None
+        arenas.append(report.ram["arena"])
+    assert arenas[0] < 20_000 < arenas[1]
+    assert arenas[2] < 20_000
