@@ -154,3 +154,13 @@ def test_blocks_of_two_inputs_come_in_twos_that_skips_can_reach():
             assert len(blocks) % 2 == 0
             assert (np.diff(blocks) > 0).all() and (np.diff(blocks) - 1 <= REACH_OF_TWO).all()
         assert found.packed()["skips"].nbytes == sum(map(len, found.stored))
+
+
+def test_lanes_are_emptied_before_they_could_overflow():
+    graph = cases.conv((4, 5), (1, 1), 256, 8, few(1, 0.5, -8))
+    kernel = kernels.find("conv_2d_sparse_int4_thumb")
+    assert kernel.exact(graph.nodes[0], graph)
+    call = kernel.context(graph.nodes[0], graph)
+    octets = call.arrays["stream"][int(call.scalars["stream_words"]) :].view(np.uint8)
+    assert (octets[::2] & 0x40).any() and not (octets[1::2] & 0x40).any()
+    assert (octets & 0x80).astype(bool).sum() == 8 and not (octets[::2] & 0x80).any()
