@@ -38,6 +38,7 @@ EDGES = {
     "all zero": cases.conv((3, 4), (1, 1), 32, 4, lambda random, data: data * 0),
     "two roundings": cases.conv((4, 5), (1, 1), 40, 8, values(5), activation="NONE", zero_points=(5, 3)),
     "288 inputs": cases.conv((3, 9), (3, 3), 32, 5, values(8)),
+    "45 inputs": cases.conv((5, 6), (3, 3), 5, 6, values(8), stride=(2, 1)),
     "27 inputs, a narrow image": cases.conv((6, 5), (3, 3), 3, 12, values(5), zero_points=(9, -128)),
     "three values, a row of pixels": cases.conv((1, 17), (1, 5), 24, 6, values(3)),
     "dense, four values": cases.dense(1, 64, 8, values(4)),
@@ -127,6 +128,19 @@ def test_cores_with_dsp_look_weights_up_for_eight_pixels_where_windows_are_small
         graph = cases.conv((5, 25), (1, 1), 256, 128, values(count, True))
         (kernel,) = kernels.select(graph, features, "balanced")
         assert kernel.template == name
+
+
+def test_cores_without_simd_look_weights_up_for_four_pixels():
+    features = load.load("cortex-m0plus").cpu.features
+    for count, bits in ((3, 2), (4, 2), (5, 4), (16, 4), (17, 0)):
+        graph = cases.conv((5, 25), (1, 1), 128, 64, values(count, True))
+        kernel = kernels.find("conv_2d_clusters_thumb")
+        assert kernel.exact(graph.nodes[0], graph) == (bits > 0)
+        if bits:
+            assert kernel.context(graph.nodes[0], graph).shape["bits"] == bits
+    graph = cases.conv((5, 25), (1, 1), 256, 128, values(4, True))
+    (kernel,) = kernels.select(graph, features, "balanced")
+    assert kernel.template == "conv_2d/clusters_thumb.c.j2"
 
 
 @pytest.mark.parametrize("core", ["cortex-m0plus", "cortex-m4"])
