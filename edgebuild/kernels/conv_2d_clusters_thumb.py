@@ -8,6 +8,7 @@ import numpy as np
 
 from edgebuild.ir.graph import Graph, Node
 from edgebuild.kernels import Variant, _sparse_thumb, _thumb_conv
+from edgebuild.kernels._clusters import levels
 from edgebuild.kernels._thumb_filters import FOURS, Filters, stream
 from edgebuild.kernels._thumb_requantization import shorten
 from edgebuild.ops import Call
@@ -33,7 +34,8 @@ class Conv2DClustersThumb(Variant):
             return False
         weights = _thumb_conv.filters(node, graph).weights
         bits = _bits(weights)
-        return bits > 0 and len(weights) << bits < weights.size - weights.size * bits // 8
+        small = len(weights) << bits < weights.size - weights.size * bits // 8
+        return bits > 0 and small and not levels(weights, bits)
 
     def scratch(self, node: Node, graph: Graph) -> int:
         return _thumb_conv.scratch(node, graph)

@@ -12,6 +12,7 @@ from edgebuild.kernels._clusters import Clusters, folded
 from edgebuild.target import load
 from tests.codegen import bench
 from tests.kernels import sparse_cases as cases
+from tests.kernels.test_sparse import few
 from tests.ops.test_every_operator import inputs_of
 
 
@@ -108,6 +109,11 @@ def test_the_smaller_of_both_kinds_of_tables_is_taken():
 def test_weights_of_more_values_or_too_few_of_them_stay_as_they_are():
     assert clusters(cases.conv((4, 5), (1, 1), 64, 8, values(17))) is None
     assert clusters(cases.dense(1, 3, 2, values(4, True))) is None
+
+
+def test_sixteen_levels_are_left_to_their_own_kernels():
+    assert clusters(cases.dense(1, 64, 32, few(3, 0.0, -8))) is None
+    assert clusters(cases.conv((4, 5), (1, 1), 64, 32, few(3, 0.0, -8))) is None
 
 
 def test_sums_that_might_leave_int32_are_left_to_others():
