@@ -11,6 +11,7 @@ from edgebuild.kernels._int4_dsp_dense import REACH, Int4Dense
 from edgebuild.kernels._int4_dsp_narrow import NarrowBlocks
 from edgebuild.kernels._int4_mve import Values
 from edgebuild.kernels._sparse_dsp_conv import REACH as REACH_OF_TWO
+from tests.codegen import bench
 from tests.kernels import sparse_cases as cases
 from tests.kernels.test_sparse import few, only
 
@@ -90,6 +91,12 @@ EDGES = {
 @pytest.mark.parametrize("level", ["-O2", pytest.param("-O0", marks=pytest.mark.slow)])
 def test_edges(core, level, tmp_path):
     assert cases.wrong(list(EDGES.values()), tmp_path, core, (level,)) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("core", ["cortex-m0plus", "cortex-m4", "cortex-m55"])
+def test_another_compiler(core, tmp_path):
+    assert cases.wrong(list(EDGES.values()), tmp_path, core, bench.CLANG) == []
 
 
 def exact(graph, core: str) -> set[str]:
