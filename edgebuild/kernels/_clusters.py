@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from edgebuild.kernels._int4 import Levels
+
 BITS = (2, 3, 4)
 """Bits of an index."""
 
@@ -58,10 +60,9 @@ class Clusters:
         """Bytes of indices and tables."""
         return 4 * self.words * len(self.indices) + self.tables.size
 
-    @property
-    def smaller(self) -> bool:
-        """Whether they take less room than the weights."""
-        return self.bytes < self.indices.size
+    def smaller(self, rows: np.ndarray) -> bool:
+        """Whether they take less room than ``rows``, and have no form that is as small and much faster."""
+        return self.bytes < rows.size and not levels(rows, self.bits)
 
     def scalars(self) -> dict[str, int]:
         """Fields of a layer's struct: words of a row, and how far the tables of two channels lie apart."""
@@ -77,6 +78,11 @@ class Clusters:
 
 def _table(values: np.ndarray, bits: int) -> np.ndarray:
     return np.pad(values, (0, (1 << bits) - len(values))).astype(np.int8)
+
+
+def levels(rows: np.ndarray, bits: int) -> bool:
+    """Whether ``rows`` are of 16 levels, whose own kernels take four bits too."""
+    return bits == BITS[-1] and Levels.of(rows).narrow
 
 
 def folded(rows: np.ndarray, bias: np.ndarray, zero_point: int) -> np.ndarray | None:

@@ -47,7 +47,8 @@ class NarrowBlocks:
     def stored(self) -> list[np.ndarray]:
         """Which blocks each group stores: an even number, for two share a word."""
         kept = self.values.any(axis=2)
-        return [_even(kept[[c for pair in group for c in pair]].any(axis=0)) for group in self.groups]
+        rows = [kept[[c for pair in group for c in pair]].any(axis=0) for group in self.groups]
+        return [_sparse_blocks.even(row, REACH) for row in rows]
 
     @property
     def words(self) -> int:
@@ -71,13 +72,3 @@ class NarrowBlocks:
                 stream += self.whole.outputs(even, odd)
         skips = [_sparse_blocks.skips(blocks, UNITS) for blocks in self.stored]
         return {"weights": words(np.concatenate(stream)), "skips": np.concatenate(skips)}
-
-
-def _even(kept: np.ndarray) -> np.ndarray:
-    """An even number of blocks, of which the stream can reach each from the one before it."""
-    found = _sparse_blocks.stored(kept, REACH)
-    if len(found) % 2:
-        # blocks are even in number, so that there is one that is not stored
-        free = np.setdiff1d(np.arange(len(kept)), found)
-        found = np.sort(np.append(found, free[0]))
-    return found

@@ -36,6 +36,15 @@ def stored(row: np.ndarray, reach: int) -> np.ndarray:
     return np.array(found or [0], np.int64)
 
 
+def even(row: np.ndarray, reach: int) -> np.ndarray:
+    """The same, filled up to an even number; a row has an even number of blocks."""
+    found = stored(row, reach)
+    if len(found) % 2:
+        free = np.setdiff1d(np.arange(len(row)), found)
+        found = np.sort(np.append(found, free[0]))
+    return found
+
+
 def skips(indices: np.ndarray, scale: int) -> np.ndarray:
     """A byte for each stored block of a row: ``scale`` times the blocks skipped before it, and :data:`LAST`."""
     found = np.diff(indices, prepend=-1) - 1

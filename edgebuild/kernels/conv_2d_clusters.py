@@ -28,8 +28,9 @@ class Conv2DClusters(Variant):
     def exact(self, node: Node, graph: Graph) -> bool:
         if graph.tensor(node, 1).shape[3] != graph.tensor(node, 0).shape[3]:
             return False
-        found = Clusters.of(_rows(node, graph))
-        return found is not None and found.smaller and _bias(node, graph) is not None
+        rows = _rows(node, graph)
+        found = Clusters.of(rows)
+        return found is not None and found.smaller(rows) and _bias(node, graph) is not None
 
     def scratch(self, node: Node, graph: Graph) -> int:
         found = Clusters.of(_rows(node, graph))

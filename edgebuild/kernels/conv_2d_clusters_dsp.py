@@ -6,7 +6,7 @@ import numpy as np
 
 from edgebuild.ir.graph import Graph, Node
 from edgebuild.kernels import Variant, _dsp_single
-from edgebuild.kernels._clusters import BITS, Clusters
+from edgebuild.kernels._clusters import BITS, Clusters, levels
 from edgebuild.ops import Call
 
 EIGHT = 8
@@ -26,8 +26,8 @@ class Conv2DClustersDsp(Variant):
     def exact(self, node: Node, graph: Graph) -> bool:
         if not _dsp_single.possible(node, graph):
             return False
-        found = _clusters(node, graph)
-        return found is not None and _bytes(found) < found.indices.size
+        found, rows = _clusters(node, graph), _dsp_single.Layer.of(node, graph).channels.weights
+        return found is not None and _bytes(found) < rows.size and not levels(rows, found.bits)
 
     def context(self, node: Node, graph: Graph) -> Call:
         found, layer = _clusters(node, graph), _dsp_single.Layer.of(node, graph)

@@ -22,7 +22,7 @@ class FullyConnectedClusters(Variant):
         portable = fully_connected.context(node, graph)
         rows = portable.arrays["weights"]
         found = Clusters.of(rows)
-        if found is None or not found.smaller:
+        if found is None or not found.smaller(rows):
             return False
         return folded(rows, portable.arrays["bias"], int(portable.scalars["input_zero_point"])) is not None
 

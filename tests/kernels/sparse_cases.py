@@ -131,8 +131,13 @@ def dense(
 def values(draw, shape: tuple[int, ...]) -> np.ndarray:
     """Weights of some pattern and share of zeros."""
     random = np.random.default_rng(draw(st.integers(0, 2**32)))
-    kind = draw(st.sampled_from(["any", "any", "levels"]))
-    if kind == "levels":
+    kind = draw(st.sampled_from(["any", "any", "levels", "steps", "few"]))
+    if kind == "steps":
+        step = random.integers(1, 17, (shape[0],) + (1,) * (len(shape) - 1))
+        data = random.integers(-8, 8, shape) * step
+    elif kind == "few":
+        data = random.choice(random.integers(-128, 128, draw(st.sampled_from([1, 2, 4, 7, 15]))), shape)
+    elif kind == "levels":
         step = draw(st.sampled_from([1, 1, 3, 16]))
         data = levels(random, shape, draw(st.sampled_from([-8, -7])) if step < 16 else -8, step)
     else:

@@ -12,6 +12,7 @@ from edgebuild.kernels._clusters import Clusters, folded
 from edgebuild.target import load
 from tests.codegen import bench
 from tests.kernels import sparse_cases as cases
+from tests.kernels.test_sparse import few
 from tests.ops.test_every_operator import inputs_of
 
 
@@ -38,6 +39,7 @@ EDGES = {
     "all zero": cases.conv((3, 4), (1, 1), 32, 4, lambda random, data: data * 0),
     "two roundings": cases.conv((4, 5), (1, 1), 40, 8, values(5), activation="NONE", zero_points=(5, 3)),
     "288 inputs": cases.conv((3, 9), (3, 3), 32, 5, values(8)),
+    "45 inputs": cases.conv((5, 6), (3, 3), 5, 6, values(8), stride=(2, 1)),
     "27 inputs, a narrow image": cases.conv((6, 5), (3, 3), 3, 12, values(5), zero_points=(9, -128)),
     "three values, a row of pixels": cases.conv((1, 17), (1, 5), 24, 6, values(3)),
     "dense, four values": cases.dense(1, 64, 8, values(4)),
@@ -109,6 +111,11 @@ def test_weights_of_more_values_or_too_few_of_them_stay_as_they_are():
     assert clusters(cases.dense(1, 3, 2, values(4, True))) is None
 
 
+def test_sixteen_levels_are_left_to_their_own_kernels():
+    assert clusters(cases.dense(1, 64, 32, few(3, 0.0, -8))) is None
+    assert clusters(cases.conv((4, 5), (1, 1), 64, 32, few(3, 0.0, -8))) is None
+
+
 def test_sums_that_might_leave_int32_are_left_to_others():
     rows = np.full((1, 100), 127, np.int8)
     most = 2**31 - 1 - 128 * 127 * 100
@@ -127,6 +134,19 @@ def test_cores_with_dsp_look_weights_up_for_eight_pixels_where_windows_are_small
         graph = cases.conv((5, 25), (1, 1), 256, 128, values(count, True))
         (kernel,) = kernels.select(graph, features, "balanced")
         assert kernel.template == name
+
+
+def test_cores_without_simd_look_weights_up_for_four_pixels():
+    features = load.load("cortex-m0plus").cpu.features
+    for count, bits in ((3, 2), (4, 2), (5, 4), (16, 4), (17, 0)):
+        graph = cases.conv((5, 25), (1, 1), 128, 64, values(count, True))
+        kernel = kernels.find("conv_2d_clusters_thumb")
+        assert kernel.exact(graph.nodes[0], graph) == (bits > 0)
+        if bits:
+            assert kernel.context(graph.nodes[0], graph).shape["bits"] == bits
+    graph = cases.conv((5, 25), (1, 1), 256, 128, values(4, True))
+    (kernel,) = kernels.select(graph, features, "balanced")
+    assert kernel.template == "conv_2d/clusters_thumb.c.j2"
 
 
 @pytest.mark.parametrize("core", ["cortex-m0plus", "cortex-m4"])

@@ -11,6 +11,7 @@ from edgebuild.kernels._int4_dsp_dense import REACH, Int4Dense
 from edgebuild.kernels._int4_dsp_narrow import NarrowBlocks
 from edgebuild.kernels._int4_mve import Values
 from edgebuild.kernels._sparse_dsp_conv import REACH as REACH_OF_TWO
+from tests.codegen import bench
 from tests.kernels import sparse_cases as cases
 from tests.kernels.test_sparse import few, only
 
@@ -92,6 +93,12 @@ def test_edges(core, level, tmp_path):
     assert cases.wrong(list(EDGES.values()), tmp_path, core, (level,)) == []
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("core", ["cortex-m0plus", "cortex-m4", "cortex-m55"])
+def test_another_compiler(core, tmp_path):
+    assert cases.wrong(list(EDGES.values()), tmp_path, core, bench.CLANG) == []
+
+
 def exact(graph, core: str) -> set[str]:
     """Names of the kernels that take ``graph`` on ``core``."""
     return {type(kernel).__module__.rpartition(".")[2] for kernel in cases.sparse_kernels(graph, core)}
@@ -154,3 +161,13 @@ def test_blocks_of_two_inputs_come_in_twos_that_skips_can_reach():
             assert len(blocks) % 2 == 0
             assert (np.diff(blocks) > 0).all() and (np.diff(blocks) - 1 <= REACH_OF_TWO).all()
         assert found.packed()["skips"].nbytes == sum(map(len, found.stored))
+
+
+def test_lanes_are_emptied_before_they_could_overflow():
+    graph = cases.conv((4, 5), (1, 1), 256, 8, few(1, 0.5, -8))
+    kernel = kernels.find("conv_2d_sparse_int4_thumb")
+    assert kernel.exact(graph.nodes[0], graph)
+    call = kernel.context(graph.nodes[0], graph)
+    octets = call.arrays["stream"][int(call.scalars["stream_words"]) :].view(np.uint8)
+    assert (octets[::2] & 0x40).any() and not (octets[1::2] & 0x40).any()
+    assert (octets & 0x80).astype(bool).sum() == 8 and not (octets[::2] & 0x80).any()
