@@ -14,11 +14,11 @@ import sys
 import time
 
 import compression
-from compression import DATA, OUT, TARGET, TUNED, file_name, size, table, trained, write
+from compression import ALL, DATA, OUT, TARGET, TUNED, file_name, size, table, trained, write
 
 EPOCHS = {"epochs": 10, "batch_size": 128, "learning_rate": 0.004}
 STUDENT = {"width": 0.5, **EPOCHS}
-BEGUN = {"prune": {"pattern": "channels", "sparsity": 0.7215, **TUNED, "epochs": 1}}
+BEGUN = {"prune": {"pattern": "channels", "sparsity": 0.72, "layers": ALL[:-1], **TUNED, "epochs": 1}}
 """Half of each layer's filters: the student's shape, with the weights of the model itself to begin with."""
 
 ROWS = {

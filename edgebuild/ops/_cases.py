@@ -57,6 +57,12 @@ def coarse(weight: Tensor) -> Tensor:
     return replace(weight, data=(weight.data // 16 * 16).astype(np.int8))
 
 
+def few(weight: Tensor) -> Tensor:
+    """``weight`` with four values, whose steps are uneven."""
+    assert weight.data is not None
+    return replace(weight, data=np.array([-121, -30, 17, 96], np.int8)[weight.data % 4])
+
+
 def bias(source: np.random.Generator, weight: Tensor, input_scale: float, channels: int, span: int = 4000) -> Tensor:
     """A constant int32 bias whose scales are input scale times weight scale."""
     assert weight.quantization is not None

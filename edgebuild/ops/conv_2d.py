@@ -101,6 +101,7 @@ class Conv2D(Operator):
             weight = _cases.weights(random, (filters, *kernel, channels // groups), 0, per_channel, low)
             weight = _cases.pruned(random, weight, 4, zeros) if zeros else weight
             weight = _cases.coarse(weight) if levels == 16 else weight
+            weight = _cases.few(weight) if levels == 4 else weight
             options = {
                 "padding": "SAME",
                 "stride_h": 1,
@@ -144,6 +145,7 @@ class Conv2D(Operator):
         yield case("1x1, pruned in blocks", 3, 5, 64, 8, (1, 1), zeros=0.75, **relu)
         yield case("3x3, pruned in blocks", 4, 4, 16, 8, (3, 3), zeros=0.75, **relu)
         yield case("sixteen levels", 3, 5, 64, 8, (1, 1), levels=16, **relu)
+        yield case("four values", 3, 5, 64, 8, (1, 1), levels=4, **relu)
         yield case("fifteen levels, pruned in blocks", 3, 5, 64, 8, (1, 1), levels=16, low=-112, zeros=0.75, **relu)
         yield case("kernel larger than the image", 2, 2, 3, 3, (5, 5))
         yield case("whole vectors of channels", 5, 6, 16, 6, (3, 3), fused_activation_function="RELU")

@@ -87,6 +87,7 @@ class FullyConnected(Operator):
             weight = _cases.weights(random, (units, features), 0, per_channel, low)
             weight = _cases.pruned(random, weight, 8, zeros) if zeros else weight
             weight = _cases.coarse(weight) if levels == 16 else weight
+            weight = _cases.few(weight) if levels == 4 else weight
             options = {
                 "fused_activation_function": activation,
                 "weights_format": 0,
@@ -103,6 +104,7 @@ class FullyConnected(Operator):
         yield case("weights of -128, no bias", 1, 20, 6, low=-128, with_bias=False)
         yield case("pruned in blocks", 1, 128, 16, zeros=0.8)
         yield case("sixteen levels", 1, 64, 12, "RELU", levels=16)
+        yield case("four values", 1, 64, 12, "RELU", levels=4)
         yield case("fifteen levels, pruned in blocks", 1, 128, 16, "RELU", low=-112, zeros=0.8, levels=16)
         yield case("saturating, RELU6", 1, 40, 4, "RELU6", scale=0.003)
 
