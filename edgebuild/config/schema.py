@@ -72,12 +72,12 @@ KEYS: tuple[Key, ...] = (
     Key(
         ("optimize",),
         "optimize",
-        Choice(("balanced", "speed", "size")),
-        "Which kernels are chosen: speed takes those with the fewest instructions, balanced the faster kernel of an "
-        "operator where it saves 2 % of all instructions at least, size the smallest code, and a faster kernel where "
-        "halving the instructions takes less than about 1.8 KiB of flash; with balanced memory, size streams only if "
-        "RAM is too small. For pruned weights and those of 16 levels size and balanced also weigh the flash that "
-        "kernels for them save.",
+        Choice(("balanced", "speed", "size", "fastest")),
+        "Which kernels are chosen: speed takes those with the fewest instructions, fastest also such as store weights "
+        "larger than they are, balanced the faster kernel of an operator where it saves 2 % of all instructions at "
+        "least, size the smallest code, and a faster kernel where halving the instructions takes less than about "
+        "1.8 KiB of flash; with balanced memory, size streams only if RAM is too small. For pruned weights and those "
+        "of 16 levels size and balanced also weigh the flash that kernels for them save.",
         '"balanced"',
         per_target=True,
     ),

@@ -71,7 +71,7 @@ class Config:
         custom: Python file with classes and functions that the model names, absolute, or None; run in the worker only.
         evaluation_samples: how many samples of the evaluation data run on the emulated core.
         vectors: how many random inputs are compared byte by byte, besides.
-        optimize: ``speed``, ``size`` or ``balanced``: which kernels are chosen.
+        optimize: ``fastest``, ``speed``, ``size`` or ``balanced``: which kernels are chosen.
         compact_weights: whether kernels may skip zeros and take weights of four bits.
         memory: how far RAM is saved: ``least``, ``balanced`` or ``fastest``.
         skip_passes: plugins in ``edgebuild.passes`` that are left out.
@@ -102,7 +102,7 @@ class Config:
     evaluation_samples: int = 500
     vectors: int = 4
     timeout: int | None = None
-    optimize: Literal["speed", "balanced", "size"] = "balanced"
+    optimize: Literal["fastest", "speed", "balanced", "size"] = "balanced"
     compact_weights: bool = True
     memory: Literal["least", "balanced", "fastest"] = "balanced"
     skip_passes: tuple[str, ...] = ()

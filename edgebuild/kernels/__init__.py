@@ -25,12 +25,14 @@ class Variant(Kernel):
     Attributes:
         op: public name of the operator it implements.
         compact: whether it stores weights smaller than they are: without zeros, or with four bits each.
+        bulky: whether its weights take more flash than they are, which only ``fastest`` does for speed.
         skips: outputs and inputs of the blocks of zeros that it skips; 0 and 0 where it skips none.
         code: bytes of its code, about, as measured with the targets' flags.
     """
 
     op: ClassVar[str]
     compact: ClassVar[bool] = False
+    bulky: ClassVar[bool] = False
     skips: ClassVar[tuple[int, int]] = (0, 0)
     code: ClassVar[int] = 1500
 
@@ -72,9 +74,22 @@ def compact(kernel: Kernel | None) -> bool:
     return isinstance(kernel, Variant) and kernel.compact
 
 
-def candidates(node: Node, graph: Graph, features: frozenset[str], sparse: bool = True) -> list[Kernel]:
-    """Kernels that compute ``node`` exactly on a CPU with ``features``; with ``sparse`` compact ones too."""
-    found = (k for k in of(node.op) if k.features <= features and (sparse or not compact(k)))
+def bulky(kernel: Kernel) -> bool:
+    """Whether a kernel stores weights larger than they are."""
+    return isinstance(kernel, Variant) and kernel.bulky
+
+
+def candidates(
+    node: Node, graph: Graph, features: frozenset[str], sparse: bool = True, large: bool = False
+) -> list[Kernel]:
+    """Kernels that compute ``node`` exactly on a CPU with ``features``.
+
+    Args:
+        sparse: with compact ones.
+        large: with bulky ones.
+    """
+    fit = (kernel for kernel in of(node.op) if kernel.features <= features)
+    found = (k for k in fit if (sparse or not compact(k)) and (large or not bulky(k)))
     return [k for k in found if k.exact(node, graph)]
 
 
@@ -82,9 +97,9 @@ Selection = tuple[Kernel | None, ...]
 """The kernel of each node of a graph; None for a node that needs no code."""
 
 
-Optimize = Literal["speed", "balanced", "size"]
+Optimize = Literal["fastest", "speed", "balanced", "size"]
 
-WORTH = {"speed": 0.001, "balanced": 0.02}
+WORTH = {"fastest": 0.001, "speed": 0.001, "balanced": 0.02}
 """The faster kernel of an operator is taken when it saves this share of all instructions at least."""
 
 HALVING = {"thumb2": 1850, "": 2800}
@@ -99,14 +114,15 @@ def select(graph: Graph, features: frozenset[str], optimize: Optimize = "balance
 
     Args:
         optimize: ``size`` takes a faster kernel only where it is worth its code, see :data:`HALVING`; ``balanced``
-            and ``speed`` the faster one of an operator where that pays, ``speed`` almost always. ``size`` and
-            ``balanced`` weigh compact kernels by what they save in all layers, and by their own code.
+            and ``speed`` the faster one of an operator where that pays, ``speed`` almost always, and ``fastest``
+            bulky ones as well. ``size`` and ``balanced`` weigh compact kernels by what they save in all layers, and
+            by their own code.
         sparse: whether compact kernels may be taken at all.
     """
     portable = _chosen(graph, frozenset(), sparse=False)
     if optimize == "size":
         return _small(graph, features, portable, sparse)
-    start = _paying(graph, portable, _chosen(graph, features, sparse), optimize)
+    start = _paying(graph, portable, _chosen(graph, features, sparse, optimize == "fastest"), optimize)
     return _weighed(graph, features, start) if sparse and optimize == "balanced" else start
 
 
@@ -167,17 +183,19 @@ def lean(graph: Graph, features: frozenset[str], sparse: bool = True) -> Selecti
     return tuple(None if ops.find(node.op).alias else chosen(node) for node in graph.nodes)
 
 
-def _chosen(graph: Graph, features: frozenset[str], sparse: bool) -> Selection:
-    return tuple(None if ops.find(node.op).alias else choose(node, graph, features, sparse) for node in graph.nodes)
+def _chosen(graph: Graph, features: frozenset[str], sparse: bool, large: bool = False) -> Selection:
+    return tuple(
+        None if ops.find(node.op).alias else choose(node, graph, features, sparse, large) for node in graph.nodes
+    )
 
 
-def choose(node: Node, graph: Graph, features: frozenset[str], sparse: bool = True) -> Kernel:
+def choose(node: Node, graph: Graph, features: frozenset[str], sparse: bool = True, large: bool = False) -> Kernel:
     """The kernel with the fewest predicted instructions.
 
     Raises:
         LookupError: the operator has none; :func:`edgebuild.ops.check` refuses such graphs.
     """
-    found = candidates(node, graph, features, sparse)
+    found = candidates(node, graph, features, sparse, large)
     if not found:
         raise LookupError(node.op)
     return min(found, key=lambda kernel: kernel.instructions(node, graph))
@@ -202,6 +220,7 @@ __all__ = [
     "Part",
     "Selection",
     "Variant",
+    "bulky",
     "candidates",
     "choose",
     "compact",

@@ -133,12 +133,14 @@ def _planned(graph: Graph, request: Request) -> Iterator[Lowered]:
     """``graph`` as its user wants it, then with ever less memory."""
     features, config = request.profile.cpu.features, request.config
     plan = functools.partial(planner.plan, graph, pushed=config.input == "pushed")
-    selection = kernels.select(graph, features, config.optimize, config.compact_weights)
     # streams and moves are code: balanced against size, they come when RAM demands them
     small = config.optimize == "size" and config.memory == "balanced"
-    yield Lowered(graph, selection, plan(selection, "fastest" if small else config.memory))
-    if config.memory != "least":
-        yield Lowered(graph, selection, plan(selection, "least"))
+    wishes: tuple[kernels.Optimize, ...] = ("fastest", "speed") if config.optimize == "fastest" else (config.optimize,)
+    for optimize in wishes:
+        selection = kernels.select(graph, features, optimize, config.compact_weights)
+        yield Lowered(graph, selection, plan(selection, "fastest" if small else config.memory))
+        if config.memory != "least":
+            yield Lowered(graph, selection, plan(selection, "least"))
     selection = kernels.lean(graph, features, config.compact_weights)
     yield Lowered(graph, selection, plan(selection, "least"))
 

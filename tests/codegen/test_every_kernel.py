@@ -49,7 +49,7 @@ def every_kernel(features: frozenset[str]) -> list[tuple[str, Graph, bench.Entry
     found = []
     for name, graph in CASES:
         (node,) = graph.nodes
-        for kernel in kernels.candidates(node, graph, features):
+        for kernel in kernels.candidates(node, graph, features, large=True):
             entry = bench.entry(graph, f"case_{len(found)}", inputs_of(graph), (kernel,))
             found.append((f"{name} ({kernel.template})", graph, entry))
     return found
