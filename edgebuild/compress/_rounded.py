@@ -1,6 +1,6 @@
 """Layers that compute as int8 would: weights and outputs rounded to 8 bits, gradients as if they were not.
 
-Weights of chosen layers are rounded to 4 bits: 16 levels, which int8 represents exactly.
+Weights of chosen layers are rounded to 4 bits, to levels which int8 represents exactly.
 
 Imports TensorFlow, so only functions that work on a model import it.
 """
@@ -43,25 +43,24 @@ def weight(values: Any, channels: tuple[int, ...] | None) -> Any:
 
 
 _CLIPPED = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5)
-"""Shares of a channel's range over which 16 levels may be spread: what lies outside is clipped."""
+"""Shares of a channel's range over which levels may be spread: what lies outside is clipped."""
 
 
 def levels(values: Any, channels: tuple[int, ...] | None) -> Any:
-    """``values`` on 16 levels, -8 to 7 times a scale for each place along ``channels``.
+    """``values`` on 15 levels, -7 to 7 times a scale for each place along ``channels``.
 
-    The scale is the one of few with the least squared error: 16 levels over the whole range would leave most weights,
-    which are small, with two or three of them.
+    Four bits hold -8 too, but kernels that keep two filters' weights in a byte cannot always take one.  The scale is
+    the one of few with the least squared error: levels over the whole range would leave most weights, which are small,
+    with two or three of them.
     """
     rank = len(values.shape)
     own = {axis % rank for axis in channels or ()}
     rest = [axis for axis in range(rank) if axis not in own]
-    whole = tf.maximum(
-        tf.reduce_max(values, rest, keepdims=True) / 7.0, tf.reduce_max(-values, rest, keepdims=True) / 8.0
-    )
+    whole = tf.reduce_max(tf.abs(values), rest, keepdims=True) / 7.0
     best = least = None
     for share in _CLIPPED:
         scale = tf.maximum(whole * share, 1e-9)
-        rounded = tf.clip_by_value(tf.round(values / scale), -8.0, 7.0) * scale
+        rounded = tf.clip_by_value(tf.round(values / scale), -7.0, 7.0) * scale
         error = tf.reduce_sum(tf.math.squared_difference(rounded, values), rest, keepdims=True)
         best = rounded if best is None else tf.where(error < least, rounded, best)
         least = error if least is None else tf.minimum(error, least)
@@ -78,7 +77,7 @@ def output(values: Any, low: Any, high: Any) -> Any:
 
 
 class Rounded(tf_keras.layers.Wrapper):  # type: ignore[misc]
-    """A layer with its weights rounded, to 16 levels if it is ``narrow``, and its output too if it ``observes``."""
+    """A layer with its weights rounded, to 4 bits if it is ``narrow``, and its output too if it ``observes``."""
 
     def __init__(self, layer: Any, observes: bool, per_tensor: bool, narrow: bool) -> None:
         super().__init__(layer, name=layer.name)
@@ -149,7 +148,7 @@ class Rounded(tf_keras.layers.Wrapper):  # type: ignore[misc]
 
 
 def rounded(model: Any, *, per_tensor: bool, narrow: frozenset[str] = frozenset()) -> Any:
-    """The flat ``model`` with every layer rounded as the converter will do it, the ``narrow`` ones to 16 levels."""
+    """The flat ``model`` with every layer rounded as the converter will do it, the ``narrow`` ones to 4 bits."""
     calls = _graph.calls(model)
     readers: dict[int, list[Any]] = {}
     for call in calls:

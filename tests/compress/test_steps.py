@@ -142,7 +142,7 @@ def test_sixteen_levels_learnt_are_sixteen_integers_with_equal_steps(found: dict
     kernels = integers(folder, "narrow")
     for layer in ("point", "hidden"):
         steps = np.maximum(steps_of(kernels[layer]), 1).reshape(-1, *[1] * (kernels[layer].ndim - 1))
-        assert (kernels[layer] // steps >= -8).all()
+        assert (kernels[layer] // steps >= -7).all(), "two filters' weights share a byte, and -8 does not always fit"
         assert (kernels[layer] // steps <= 7).all()
         assert np.abs(kernels[layer]).max() > 100, "the range of int8 is used, so the rest of it computes as exactly"
     for spared in ("wide", "classes"):
