@@ -25,12 +25,13 @@ BATCH = 128
 TUNED = "epochs = 4, batch_size = 128, learning_rate = 0.002"
 LEVELS = "epochs = 2, batch_size = 128, learning_rate = 0.001"
 PRUNE = f'{{ prune = {{ sparsity = 0.75, pattern = "2x4", {TUNED} }} }}'
+TARGET = f'{{ prune = {{ sparsity = 0.75, pattern = "target", {TUNED} }} }}'
 STEPS = {
     "dense": '{ quantize = "int8" }',
     "2x4, 75 %": f'{PRUNE}, {{ quantize = "int8" }}',
-    "and int4": f'{PRUNE}, {{ quantize = {{ precision = "int8_qat", int4 = "most", {LEVELS} }} }}',
+    "and int4": f'{TARGET}, {{ quantize = {{ precision = "int8_qat", int4 = "most", {LEVELS} }} }}',
 }
-OPTIMIZE = {"and int4": "balanced"}
+OPTIMIZE = {"and int4": "size"}
 """Four bits a weight save flash, not instructions, so speed would leave them out."""
 
 SAMPLES = 2000
