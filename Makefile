@@ -61,7 +61,7 @@ test-fast: install test-packages
 	$(BIN)/pytest -q -n $(JOBS) -m "not slow"
 
 # Slow tests share one worker a file: models and toolchains are prepared once a file.
-test-slow: install test-packages
+test-slow: install test-packages $(PEER)/installed
 	$(BIN)/pytest -q -n $(JOBS) --dist loadfile -m slow
 
 check: install

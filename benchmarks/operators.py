@@ -1,11 +1,10 @@
 """Executed instructions of each operator: for each multiply-accumulate, and beside what the inner loops alone take.
 
-python benchmarks/operators.py [--core NAME]… [--model NAME]… [--memory HOW] [--optimize WHAT]
+``benchmarks/models.py --operators`` prints it.
 """
 
 from __future__ import annotations
 
-import argparse
 import tempfile
 import tomllib
 from dataclasses import dataclass
@@ -19,7 +18,6 @@ from edgebuild.pipeline import _figures, device, model
 from edgebuild.pipeline.device import Lowered
 from edgebuild.pipeline.request import Request
 from edgebuild.pipeline.stages import Silent, Stages
-from tests import zoo
 
 BOUNDS = tomllib.loads((Path(__file__).parent / "bounds.toml").read_text())
 CLASSES = ("mve", "dsp", "thumb2", "thumb")
@@ -91,22 +89,3 @@ def show(name: str, rows: list[dict[str, Any]]) -> None:
             f"{'-' if each is None else format(each, '.3f'):>8}{'-' if least is None else format(least, ','):>12}"
             f"{'-' if ratio is None else format(ratio, '.2f'):>7}"
         )
-
-
-def main() -> None:
-    """Build, prove and print."""
-    from benchmarks.models import CORES, measure
-
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--core", action="append", choices=CORES)
-    parser.add_argument("--model", action="append", choices=zoo.NAMES)
-    parser.add_argument("--memory", default="balanced")
-    parser.add_argument("--optimize", default="balanced")
-    options = parser.parse_args()
-    for core in options.core or CORES:
-        for name in options.model or zoo.NAMES:
-            show(f"{core} {name}", measure(name, core, options.memory, options.optimize)["operators"])
-
-
-if __name__ == "__main__":
-    main()

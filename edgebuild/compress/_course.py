@@ -44,8 +44,6 @@ class Course:
             raise ValueError(f"validation must lie between 0 and 0.5, not {self.validation:g}")
         if self.patience < 0:
             raise ValueError(f"patience must not be negative, not {self.patience}")
-        if self.patience and not self.validation:
-            raise ValueError("patience watches samples kept aside, and validation keeps none")
 
 
 def known(distill: float | None) -> dict[str, tuple[Any, str]]:
@@ -69,9 +67,11 @@ def read(distill: float | None, values: Mapping[str, Any], place: str) -> Course
         UsageError: a value of the wrong type or out of range.
     """
     own = {key: value for key, value in values.items() if key in known(distill)}
-    try:
-        return fields.read(Course, {DISTILL: distill or 0.0, **own}, place)  # type: ignore[no-any-return]
-    except UsageError as error:
-        if "patience watches" in error.rule:
-            raise UsageError(error.place, error.rule, "set validation, for example to 0.1") from None
-        raise
+    found: Course = fields.read(Course, {DISTILL: distill or 0.0, **own}, place)
+    if found.patience and not found.validation:
+        raise UsageError(
+            place,
+            "patience watches samples kept aside, and validation keeps none",
+            "set validation, for example to 0.1",
+        )
+    return found

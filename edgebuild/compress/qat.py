@@ -31,7 +31,7 @@ class QatSettings:
     int4: tuple[str, ...] | Literal["most", "none"] = field(
         default="none",
         metadata={
-            "help": "layers whose weights learn 16 levels, which generated C stores with four bits: names, or most: "
+            "help": "layers whose weights learn levels that generated C stores with four bits: names, or most: "
             "all convolutions and Dense layers but depthwise ones, the first convolution and the classifier"
         },
     )
@@ -99,7 +99,7 @@ _FOUR_BITS = ("Conv1D", "Conv2D", "Dense")
 
 
 def _narrow(model: Any, settings: QatSettings) -> frozenset[str]:
-    """Names of the layers whose weights get 16 levels.
+    """Names of the layers whose weights get four bits.
 
     Raises:
         UsageError: a named layer is unknown or of another kind, or there is none.

@@ -7,9 +7,8 @@ import numpy as np
 from edgebuild.ir.graph import Graph, Node
 from edgebuild.kernels import Variant
 from edgebuild.kernels._clusters import Clusters, folded
-from edgebuild.ops import Call
-from edgebuild.ops._requantization import Requantization, bias_or_zeros
-from edgebuild.ops._window import Window
+from edgebuild.ops import Call, conv_2d
+from edgebuild.ops._requantization import bias_or_zeros
 
 PIXELS = 4
 """Pixels that share a decoded weight."""
@@ -38,25 +37,14 @@ class Conv2DClusters(Variant):
         return PIXELS * found.words * found.per_word
 
     def context(self, node: Node, graph: Graph) -> Call:
-        weight = graph.tensor(node, 1)
-        filters, height, width, channels = weight.shape
+        portable = conv_2d.context(node, graph)
         found, bias = Clusters.of(_rows(node, graph)), _bias(node, graph)
         assert found is not None and bias is not None
-        window = Window.of(node, graph, (height, width))
-        requantization = Requantization.of(node, graph, filters)
+        scalars = {k: v for k, v in portable.scalars.items() if k not in ("group_channels", "filters_per_group")}
         return Call(
-            operands=(node.inputs[0],),
-            scalars={
-                **window.scalars(),
-                "dilation_height": window.dilation[0],
-                "dilation_width": window.dilation[1],
-                "input_channels": channels,
-                "output_channels": filters,
-                "input_zero_point": graph.tensor(node, 0).zero_point,
-                **requantization.scalars(),
-                **found.scalars(),
-            },
-            arrays={**found.arrays(), "bias": bias, **requantization.arrays()},
+            operands=portable.operands,
+            scalars={**scalars, **found.scalars()},
+            arrays={**found.arrays(), **{k: v for k, v in portable.arrays.items() if k != "weights"}, "bias": bias},
             shape={"bits": found.bits},
         )
 

@@ -9,7 +9,7 @@ import numpy as np
 from edgebuild.ir.graph import Graph, Node
 from edgebuild.kernels import Variant
 from edgebuild.kernels._int4_mve import Int4Blocks, Values
-from edgebuild.kernels._mve_output import RELU_AT_BOTTOM, padded_rows
+from edgebuild.kernels._mve_output import padded_rows
 from edgebuild.kernels.fully_connected_mve import GROUP, LANES, Layer
 from edgebuild.ops import Call
 
@@ -52,26 +52,10 @@ class Narrow:
             scalars: fields besides.
             kept: the blocks that are stored, None for all weights.
         """
-        layer, output = self.layer, self.layer.output
-        units, features = layer.weights.shape
-        form = output.form.shape
-        if layer.uniform or form["rounding"] == 2:
-            form["wide"] = 0
-        if form["clamp"] == RELU_AT_BOTTOM:
-            form["clamp"] = 0
+        layer, (units, features) = self.layer, self.layer.weights.shape
         return Call(
             operands=(operand,),
-            scalars={
-                "rows": layer.rows,
-                "features": features,
-                "units": units,
-                "output_zero_point": output.zero_point,
-                "output_min": output.low,
-                "output_max": output.high,
-                "multiplier": int(output.multiplier[0]),
-                "shift": int(output.shift[0]),
-                **scalars,
-            },
+            scalars={**layer.scalars, **scalars},
             arrays={"weights": self._stream(weights)},
             shape={
                 "sparse": int(kept is not None),
@@ -80,7 +64,7 @@ class Narrow:
                 "copied": int(padded != features),
                 "cut": int(units % GROUP > 0),
                 "uniform": layer.uniform,
-                **form,
+                **layer.form,
             },
         )
 

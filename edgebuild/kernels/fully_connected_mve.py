@@ -52,6 +52,31 @@ class Layer:
         return int(len(set(zip(self.output.multiplier.tolist(), self.output.shift.tolist(), strict=True))) == 1)
 
     @property
+    def form(self) -> dict[str, int]:
+        """Template constants of the requantization: what one multiplier for all units, or the clamp, makes needless."""
+        form = self.output.form.shape
+        if self.uniform or form["rounding"] == 2:
+            form["wide"] = 0
+        if form["clamp"] == RELU_AT_BOTTOM:
+            form["clamp"] = 0
+        return form
+
+    @property
+    def scalars(self) -> dict[str, int]:
+        """Sizes, limits, and the scale where all units have one: what a struct holds of units in groups."""
+        output, (units, features) = self.output, self.weights.shape
+        return {
+            "rows": self.rows,
+            "features": features,
+            "units": units,
+            "output_zero_point": output.zero_point,
+            "output_min": output.low,
+            "output_max": output.high,
+            "multiplier": int(output.multiplier[0]),
+            "shift": int(output.shift[0]),
+        }
+
+    @property
     def loop(self) -> dict[str, int]:
         """Template constants of the loop over features: rounds of ``unroll`` vectors after ``rest``, and the tail."""
         vectors, tail = divmod(self.weights.shape[1], 16)
@@ -86,11 +111,6 @@ class FullyConnectedMve(Variant):
         units, features = layer.weights.shape
         whole = units // GROUP * GROUP if _worth_grouping(node, graph) else 0
         grouped = whole > 0
-        form = output.form.shape
-        if layer.uniform or form["rounding"] == 2:
-            form["wide"] = 0
-        if form["clamp"] == RELU_AT_BOTTOM:
-            form["clamp"] = 0
         arrays: dict[str, np.ndarray] = {}
         scalars = {
             "rows": layer.rows,
@@ -120,7 +140,7 @@ class FullyConnectedMve(Variant):
             shape={
                 "groups": int(grouped),
                 "single": int(whole < units),
-                **({**layer.loop, "uniform": layer.uniform, **form} if grouped else {}),
+                **({**layer.loop, "uniform": layer.uniform, **layer.form} if grouped else {}),
             },
         )
 

@@ -6,7 +6,6 @@ import numpy as np
 
 from edgebuild.ir.graph import Graph, Node
 from edgebuild.kernels import Variant
-from edgebuild.kernels._mve_output import RELU_AT_BOTTOM
 from edgebuild.kernels._sparse_mve import INPUTS, Blocks
 from edgebuild.kernels.fully_connected_mve import GROUP, LANES, Layer
 from edgebuild.ops import Call
@@ -42,12 +41,7 @@ class FullyConnectedSparseMve(Variant):
 
     def context(self, node: Node, graph: Graph) -> Call:
         layer = Layer.of(node, graph)
-        output, (units, features) = layer.output, layer.weights.shape
-        form = output.form.shape
-        if layer.uniform or form["rounding"] == 2:
-            form["wide"] = 0
-        if form["clamp"] == RELU_AT_BOTTOM:
-            form["clamp"] = 0
+        output, units = layer.output, len(layer.weights)
         blocks, whole = _blocks(layer), units // GROUP * GROUP
         arrays = {"weights": _stream(layer, blocks)}
         if whole < units:
@@ -59,18 +53,9 @@ class FullyConnectedSparseMve(Variant):
             }
         return Call(
             operands=(node.inputs[0],),
-            scalars={
-                "rows": layer.rows,
-                "features": features,
-                "units": units,
-                "output_zero_point": output.zero_point,
-                "output_min": output.low,
-                "output_max": output.high,
-                "multiplier": int(output.multiplier[0]),
-                "shift": int(output.shift[0]),
-            },
+            scalars=layer.scalars,
             arrays=arrays,
-            shape={"single": int(whole < units), "far": blocks.far, "uniform": layer.uniform, **form},
+            shape={"single": int(whole < units), "far": blocks.far, "uniform": layer.uniform, **layer.form},
         )
 
 

@@ -10,15 +10,15 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 from edgebuild import registry
 from edgebuild.errors import UsageError
-from edgebuild.loaders._custom import NOTHING, Custom
+from edgebuild.loaders._custom import NOTHING, Custom, Keras
 
 __all__ = [
-    "NOTHING", "READABLE", "Custom", "Input", "Inspection", "Layer", "Loaded", "Loader", "find", "for_compression",
-    "names", "of_tf_keras", "recognise", "require",
+    "NOTHING", "READABLE", "Custom", "Input", "Inspection", "Keras", "Layer", "Loaded", "Loader", "find",
+    "for_compression", "names", "of_tf_keras", "recognise", "require",
 ]  # fmt: skip
 
 READABLE = ".keras, .h5, a SavedModel folder or .tflite"
@@ -72,7 +72,7 @@ class Loaded:
     """
 
     model: Any
-    keras: Literal["keras", "tf_keras"] | None
+    keras: Keras | None
     name: str
     call: Callable[..., list[Any]]
     inputs: tuple[Input, ...]

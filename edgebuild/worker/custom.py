@@ -8,15 +8,13 @@ from __future__ import annotations
 import inspect
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 from edgebuild import cache, loaders
 from edgebuild.errors import UsageError
 from edgebuild.worker import reads, seeding, user_code
 
 NAMES = "CUSTOM_OBJECTS"
-
-Keras = Literal["keras", "tf_keras"]
 
 
 def read(path: Path, seed: int) -> tuple[loaders.Custom, str]:
@@ -31,12 +29,12 @@ def read(path: Path, seed: int) -> tuple[loaders.Custom, str]:
     place = str(path)
     if not path.is_file():
         raise UsageError(place, "the file of custom layers does not exist", "check the path")
-    both: dict[Keras, Any] = {name: loaders.require(name) for name in get_args(Keras)}
+    both: dict[loaders.Keras, Any] = {name: loaders.require(name) for name in get_args(loaders.Keras)}
     with reads.noted():
         seeding.restart(seed)
         module = user_code.module(path, place, "mend the file")
     digest = cache.key(sorted(reads.digests().values()))
-    classes: dict[Keras, frozenset[str]] = {}
+    classes: dict[loaders.Keras, frozenset[str]] = {}
     functions: set[str] = set()
     for name, keras in both.items():
         other = next(one for one in both.values() if one is not keras)

@@ -19,14 +19,16 @@ def insist(model: Any, content: bytes) -> None:
     from edgebuild.convert import _flatbuffer, _levels
 
     held = {id(one.weight): one for one in _keep.held(model)}
-    if not held:
-        return
     written = _flatbuffer.weights_in(content)
     for layer in _layers(model):
         for weight in layer.trainable_weights:
             one = held.get(id(weight))
             found = [entry for entry in written if layer.name in entry.layers and entry.size == int(np.size(weight))]
-            if one is None or len(found) != 1:
+            if len(found) != 1:
+                continue
+            if _narrow(layer, weight) and _levels.of(found[0].channels) is None:
+                raise _broken(layer.name, "weights of 16 levels a channel", "their steps are uneven")
+            if one is None:
                 continue
             zeros = 0 if one.mask is None else int(np.size(one.mask) - one.mask.sum())
             if found[0].zeros < zeros:
@@ -34,8 +36,6 @@ def insist(model: Any, content: bytes) -> None:
             values = _distinct(np.asarray(weight)) if one.members is not None else 0
             if values and found[0].values > values:
                 raise _broken(layer.name, f"{values} distinct weights a channel", f"there are {found[0].values}")
-            if _narrow(layer, weight) and _levels.of(found[0].channels) is None:
-                raise _broken(layer.name, "weights of 16 levels a channel", "their steps are uneven")
 
 
 def _layers(model: Any) -> list[Any]:

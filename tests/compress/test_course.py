@@ -104,7 +104,7 @@ class TestModels:
         [
             (
                 "raises",
-                "compress.loss: raised NameError: name 'undefined_name' is not defined\n"
+                "compress.loss: raised ZeroDivisionError: division by zero\n"
                 "  remedy: let it take labels and outputs of a batch, and compute with TensorFlow",
             ),
             (

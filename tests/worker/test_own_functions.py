@@ -33,14 +33,21 @@ def functions(tmp_path: Path) -> Path:
     return file
 
 
-def job(models: Path, out: Path, file: Path, **more: object) -> Job:
+def job(models: Path, out: Path, file: Path, *, loss: str, metric: str | None = None) -> Job:
     data = DataSource("npz", models / "modern_data.npz")
     out.mkdir(exist_ok=True)
-    own = {name: DataSource("python", file, function) for name, function in more.items()}
     step = Step("prune", {"epochs": 2, "batch_size": 4, "layers": ["pointwise"], "validation": 0.25})
     return Job(
-        models / "modern.keras", out, steps=(step,), calibration=data, evaluation=data, training=data, code="c", **own
-    )  # type: ignore[arg-type]
+        models / "modern.keras",
+        out,
+        steps=(step,),
+        calibration=data,
+        evaluation=data,
+        training=data,
+        loss=DataSource("python", file, loss),
+        metric=None if metric is None else DataSource("python", file, metric),
+        code="c",
+    )
 
 
 def test_they_are_used_and_told(models: Path, tmp_path: Path, functions: Path, monkeypatch: pytest.MonkeyPatch) -> None:
