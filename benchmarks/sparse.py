@@ -356,13 +356,13 @@ def pruned_model(content: bytes, block: tuple[int, int], share: float, levels: b
     return bytes(changed)
 
 
-def build(content: bytes, core: str) -> tuple[int, int, int]:
+def build(content: bytes, core: str, optimize: str = "speed") -> tuple[int, int, int]:
     """Instructions, flash and RAM of a model, proven on ``core``."""
     with tempfile.TemporaryDirectory() as output:
         path = Path(output) / "model.tflite"
         path.write_bytes(content)
         given: dict[str, Any] = {"model.path": str(path), "targets": [core], "output": output}
-        given |= {"packages": ["c_library"], "optimize": "speed"}
+        given |= {"packages": ["c_library"], "optimize": optimize}
         report = pipeline.build(config.load(None, given), core)
     assert report.flash and report.ram and report.emulation
     assert report.emulation["mismatched_bytes"] == 0
@@ -371,20 +371,25 @@ def build(content: bytes, core: str) -> tuple[int, int, int]:
 
 
 def show_networks(core: str, share: float) -> list[dict[str, Any]]:
-    """Each network, dense and pruned."""
+    """Each network: dense, pruned, and with 16 levels, which save flash and not instructions, so ``balanced``."""
     found = []
-    print(f"\n{core}, {share:.0%} zeros\n{'':22}{'block':>7}{'instructions':>14}{'':7}{'flash':>9}{'':7}{'RAM':>9}")
+    block = wide(core)
+    ways = [((2, 4), share, False), (block, share, False), (block, 0.0, True), (block, share, True)]
+    print(
+        f"\n{core}, {share:.0%} zeros\n{'':22}{'':4}{'block':>9}{'instructions':>14}{'':7}{'flash':>9}{'':7}{'RAM':>9}"
+    )
     for name in zoo.NAMES:
         content = zoo.tflite(name).read_bytes()
         dense = build(content, core)
-        print(f"{name:22}{'':7}{dense[0]:14,}{'':7}{dense[1]:9,}{'':7}{dense[2]:9,}")
-        for block in ((2, 4), wide(core)):
-            row = build(pruned_model(content, block, share), core)
+        print(f"{name:22}{'':13}{dense[0]:14,}{'':7}{dense[1]:9,}{'':7}{dense[2]:9,}")
+        for block, zeros, levels in ways:
+            row = build(pruned_model(content, block, zeros, levels), core, "balanced" if levels else "speed")
             keys = ("instructions", "flash", "ram")
-            found.append({"core": core, "network": name, "block": "x".join(map(str, block)), "zeros": share})
+            label = f"{'x'.join(map(str, block)) if zeros else ''}{' int4' if levels else ''}"
+            found.append({"core": core, "network": name, "block": label.strip(), "zeros": zeros})
             found[-1] |= {"dense": dict(zip(keys, dense, strict=True)), "pruned": dict(zip(keys, row, strict=True))}
             print(
-                f"{name:22}{'x'.join(map(str, block)):>7}{row[0]:14,}{row[0] / dense[0]:7.3f}"
+                f"{name:22}{label:>13}{row[0]:14,}{row[0] / dense[0]:7.3f}"
                 f"{row[1]:9,}{row[1] / dense[1]:7.3f}{row[2]:9,}",
                 flush=True,
             )
