@@ -28,6 +28,10 @@ ROWS = {
         "base",
         {"distill": {**STUDENT, "teacher": "TEACHER", "features": ["block3=block4_pointwise_relu"], "match": "gram"}},
     ),
+    "student of the same shape as the next, alone": (
+        "base",
+        {"distill": {"student": "HALF", **EPOCHS, "label_weight": 1.0}},
+    ),
     "distill: begun with the model's own filters": (
         "base",
         {**BEGUN, "distill": {**TUNED, "epochs": 9, "teacher": "TEACHER"}},
@@ -51,6 +55,22 @@ def teacher(seed, epochs):
     return trained("teacher", seed, epochs, build)
 
 
+def half(seed):
+    """The network that BEGUN leaves, initialised anew."""
+    import tf_keras
+
+    path = OUT / f"half-{seed}.keras"
+    if not path.exists():
+        tf_keras.utils.set_random_seed(seed)
+        compression.network(filters=(16, 32, 32, 64, 64)).save(path)
+    return path
+
+
+def with_files(settings, files):
+    """The settings of a step, with files where ROWS names them."""
+    return {key: files.get(value, value) if isinstance(value, str) else value for key, value in settings.items()}
+
+
 def measure(row, seed, options):
     """One result, from its file or made."""
     path = OUT / f"{file_name(row)}-{seed}.json"
@@ -62,10 +82,8 @@ def measure(row, seed, options):
         source, step = ROWS[row]
         large = teacher(seed, options.teacher_epochs)
         model = large if source == "TEACHER" else compression.base(seed, options.base_epochs)
-        steps = [
-            {name: {key: str(large) if value == "TEACHER" else value for key, value in settings.items()}}
-            for name, settings in step.items()
-        ]
+        files = {"TEACHER": str(large), "HALF": str(half(seed))}
+        steps = [{name: with_files(settings, files)} for name, settings in step.items()]
         result = compression.converted(row, seed, model, steps)
     path.write_text(json.dumps(result, indent=1) + "\n")
     print(json.dumps(result), flush=True)

@@ -125,13 +125,13 @@ def _run(job: Job, on_progress: Callable[[Progress], None] | None) -> None:
         return limit
 
     try:
-        with tempfile.TemporaryDirectory(prefix="edgebuild-keras-") as home:
+        with tempfile.TemporaryDirectory(prefix="edgebuild-worker-") as own:
             status = process.follow(
                 [sys.executable, "-P", "-m", "edgebuild.worker", asked],
                 on_line=on_line,
                 timeout=job.limits.start,
                 log=log,
-                env={**_ENVIRONMENT, **process.environment_of_child(), "KERAS_HOME": _keras_home(Path(home))},
+                env={**_ENVIRONMENT, **process.environment_of_child(), **_own_directories(Path(own))},
             )
     except process.TimedOut as late:
         raise ToolError(
@@ -151,16 +151,20 @@ def _run(job: Job, on_progress: Callable[[Progress], None] | None) -> None:
         raise failure
 
 
-def _keras_home(home: Path) -> str:
-    """``home`` made Keras's: no keras.json of the user's changes what is computed, and none is written.
+def _own_directories(own: Path) -> dict[str, str]:
+    """Variables that make ``own`` Keras's home and the place of temporary files.
 
-    The data sets and models that Keras downloaded earlier stay within reach of the user's data functions.
+    No keras.json of the user's changes what is computed, and none is written; the data sets and models that Keras
+    downloaded earlier stay within reach of the user's data functions.  TensorFlow writes each function that it
+    translates to a temporary file, and removes them in an exit handler, which a worker does not run.
     """
     usual = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
     for name in ("datasets", "models"):
         if (usual / name).is_dir():
-            (home / name).symlink_to((usual / name).resolve())
-    return str(home)
+            (own / name).symlink_to((usual / name).resolve())
+    temporary = own / "temporary"
+    temporary.mkdir()
+    return {"KERAS_HOME": str(own), "TMPDIR": str(temporary)}
 
 
 def _ended(status: int, stage: str, log: Path) -> EdgebuildError:

@@ -65,7 +65,8 @@ def digests() -> dict[str, str]:
 def _source(path: str) -> Path | None:
     """The source of a module that Python read from its bytecode cache; any other path as it is.
 
-    The worker's KERAS_HOME is gone afterwards: what it only links to is named by its true place, the rest is None.
+    The worker's KERAS_HOME, with its temporary files, is gone afterwards: what it only links to is named by its true
+    place, the rest is None.
     """
     home = os.environ.get("KERAS_HOME", "")
     if home and path.startswith(home + os.sep):

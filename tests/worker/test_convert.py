@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import tempfile
 from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
@@ -143,11 +144,18 @@ def test_operators_bear_the_names_of_the_layers(convert: Convert) -> None:
     assert converted.float_accuracy is None
 
 
-def test_pruning_a_keras_3_model_is_deterministic_and_leaves_the_zeros(convert: Convert, models: Path) -> None:
+def test_pruning_a_keras_3_model_is_deterministic_and_leaves_the_zeros(
+    convert: Convert, models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setenv("TMPDIR", str(temporary))
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
     steps = (Step("prune", {"sparsity": 0.75, "epochs": 2, "batch_size": 8, "layers": ["pointwise", "stem"]}),)
     one = convert("modern.keras", out="one", steps=steps)
     other = convert("modern.keras", out="other", steps=steps)
     assert one.tflite.read_bytes() == other.tflite.read_bytes()
+    assert not list(temporary.iterdir()), "TensorFlow's translated functions are left behind"
 
     step, quantize = one.compression
     assert (step.technique, quantize.technique) == ("prune", "quantize")
