@@ -104,8 +104,12 @@ def base(seed, epochs):
     return trained("base", seed, epochs, network)
 
 
-def trained(name, seed, epochs, build):
-    """The file of the model that ``build`` makes, trained with shifted and mirrored images, once for each seed."""
+def trained(name, seed, epochs, build, samples=None):
+    """The file of the model that ``build`` makes, trained with shifted and mirrored images, once for each seed.
+
+    Args:
+        samples: images and labels; without them all that there are for training.
+    """
     path = OUT / f"{name}-{seed}.keras"
     if path.exists():
         return path
@@ -116,7 +120,7 @@ def trained(name, seed, epochs, build):
 
     tf.config.threading.set_intra_op_parallelism_threads(2)
     tf_keras.utils.set_random_seed(seed)
-    x, y = data.training()
+    x, y = samples or data.training()
 
     def shifted(image, label):
         """A training image, flipped or not, moved by up to a pixel."""

@@ -14,6 +14,7 @@ import sys
 import time
 
 import compression
+import divided
 from compression import ALL, DATA, OUT, TARGET, TUNED, file_name, size, table, trained, write
 
 EPOCHS = {"epochs": 10, "batch_size": 128, "learning_rate": 0.004}
@@ -77,7 +78,7 @@ def measure(row, seed, options):
     if path.exists():
         return json.loads(path.read_text())
     if row == AUTO:
-        result = automatic(seed, compression.base(seed, options.base_epochs))
+        result = automatic(seed, unseen(seed, options.base_epochs))
     else:
         source, step = ROWS[row]
         large = teacher(seed, options.teacher_epochs)
@@ -90,11 +91,17 @@ def measure(row, seed, options):
     return result
 
 
+def unseen(seed, epochs):
+    """The DS-CNN, trained without the images that auto chooses by."""
+    return trained("base-divided", seed, epochs, compression.network, divided.training())
+
+
 def automatic(seed, model):
-    """What the command makes of the DS-CNN with ``steps = "auto"``; the trials are kept beside the result."""
+    """What the command makes of ``model`` with ``steps = "auto"``; the trials are kept beside the result."""
     out = OUT / f"auto-{seed}"
     out.mkdir(exist_ok=True)
-    functions = {name: f"{DATA}:{name}" for name in ("calibration", "evaluation", "training")}
+    functions = {name: f"{DATA}:{name}" for name in ("calibration", "evaluation")}
+    functions |= {name: f"{divided.__file__}:{name}" for name in ("training", "validation")}
     lines = [f'targets = ["{TARGET}"]', 'output = "."', f"seed = {seed}", "[model]", f'path = "{model}"', "[data]"]
     lines += [f'{name} = "{value}"' for name, value in functions.items()]
     lines += ["[compress]", f"steps = [{SETTINGS}]", "[gates]", "accuracy_drop = 0.01"]

@@ -22,7 +22,8 @@ class AutoSettings:
     batch_size: int = field(default=64, metadata={"help": "samples in a step of the optimizer"})
     learning_rate: float = field(default=1e-3, metadata={"help": "of Adam, in fine-tuning"})
     held_out: int = field(
-        default=5000, metadata={"help": "training samples that are kept aside to choose by, at most a fifth of them"}
+        default=5000,
+        metadata={"help": "training samples to keep aside and choose by, at most a fifth, without `data.validation`"},
     )
 
     def __post_init__(self) -> None:

@@ -112,7 +112,7 @@ def check_files(config: Config) -> None:
             f"no such file: {_shown(config.custom)}",
             "correct model.custom or --custom",
         )
-    for name in ("calibration", "evaluation", "training"):
+    for name in ("calibration", "evaluation", "training", "validation"):
         source: DataSource | None = getattr(config, name)
         if source is not None and not source.path.exists():
             raise UsageError(

@@ -196,6 +196,15 @@ KEYS: tuple[Key, ...] = (
         option="--training",
     ),
     Key(
+        ("data", "validation"),
+        "validation",
+        Data(),
+        "Labelled samples that the model was not trained with, by which `auto` chooses.",
+        '"data.py:validation"',
+        default="none; auto keeps some of the training data aside, which the model has probably seen",
+        option="--validation",
+    ),
+    Key(
         ("compress", "steps"),
         "steps",
         Recipe(),

@@ -88,6 +88,7 @@ class Config:
     calibration: DataSource | None = None
     evaluation: DataSource | None = None
     training: DataSource | None = None
+    validation: DataSource | None = None
     steps: tuple[Step, ...] = ()
     loss: DataSource | None = None
     metric: DataSource | None = None
@@ -113,6 +114,11 @@ class Config:
     allow_unsafe_model: bool = False
     file: Path | None = None
     overrides: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    @property
+    def sources(self) -> tuple[DataSource | None, ...]:
+        """The user's data and functions, in one order; None where there are none."""
+        return (self.calibration, self.evaluation, self.training, self.validation, self.loss, self.metric)
 
     def for_target(self, name: str) -> Config:
         """The same build for ``name`` alone, with what ``[target.NAME]`` says laid over it.

@@ -1,8 +1,8 @@
 """``steps = "auto"``: recipes are tried one after the other until accuracy and budget hold.
 
-Choices are made on training samples that are kept aside, never on the evaluation data.  Each trial is stored by
-content like any other stage, so a search that was interrupted goes on where it stopped, and all of them are written to
-``<output>/<target>.trials.json`` as they come.
+Choices are made on validation data or on training samples that are kept aside, never on the evaluation data.  Each
+trial is stored by content like any other stage, so a search that was interrupted goes on where it stopped, and all of
+them are written to ``<output>/<target>.trials.json`` as they come.
 """
 
 from __future__ import annotations
@@ -79,6 +79,11 @@ def _search(request: Request, settings: AutoSettings, stages: Stages) -> list[Tr
             "set data.training to a .npz file, a folder of .npy or file.py:function with samples and labels",
         )
     _judged.warn_of_chance(request, stages)
+    if config.validation is None:
+        stages.listener.warn(
+            "auto chooses by samples of the training data, which the model has probably seen, so what compression "
+            "costs seems more than it is; data.validation takes samples that it has not seen"
+        )
     folder = _split(request, settings, stages)
     skips = _generates_c(request)
     content = config.budget.flash is not None or config.budget.ram is not None
@@ -98,7 +103,7 @@ def _generates_c(request: Request) -> bool:
 
 
 def _split(request: Request, settings: AutoSettings, stages: Stages) -> Path:
-    """The training data as two folders: ``training``, and ``held_out`` to choose by."""
+    """The data as two folders: ``training``, and ``held_out`` to choose by."""
     from edgebuild.pipeline import look, model
 
     shape = look.shapes(request.config.model)[0]
@@ -119,7 +124,13 @@ def _tried(request: Request, recipe: Recipe, folder: Path, stages: Stages) -> Tr
     """
     training, held_out = (DataSource("npy", folder / name) for name in ("training", "held_out"))
     config = dataclasses.replace(
-        request.config, training=training, evaluation=held_out, evaluation_samples=10**6, vectors=1, gates=Gates()
+        request.config,
+        training=training,
+        evaluation=held_out,
+        validation=None,
+        evaluation_samples=10**6,
+        vectors=1,
+        gates=Gates(),
     )
     trial = dataclasses.replace(request, config=config)
     profile = dataclasses.replace(request.profile, files=())

@@ -104,11 +104,11 @@ def _plain(name: str) -> str:
 
 
 def split(request: Request, shape: tuple[int, ...], held_out: int, stages: Stages) -> Path:
-    """The training data as the folders ``training`` and ``held_out``, for choices.
+    """Labelled data as the folders ``training`` and ``held_out``, for choices.
 
     Args:
         shape: that the model takes, with batch 1.
-        held_out: how many samples are kept aside at most.
+        held_out: how many samples are kept aside at most, where no validation data is given.
 
     Raises:
         UsageError, ToolError: the data.

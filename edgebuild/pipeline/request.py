@@ -25,7 +25,7 @@ REPORT = "report.json"
 _WHERE = ("targets", "output", "file", "overrides", "timeout")
 """Settings that say where things are or how long to wait: the bundle's bytes do not depend on them."""
 
-_CONTENT = ("model", "labels", "custom", "calibration", "evaluation", "training", "loss", "metric")
+_CONTENT = ("model", "labels", "custom", "calibration", "evaluation", "training", "validation", "loss", "metric")
 """Settings that name files: their content counts."""
 
 
@@ -62,8 +62,7 @@ class Request:
     def files(self) -> Iterator[Path]:
         """Every file of the user's that the build reads, folders spread out; the profiles come last."""
         config = self.config
-        given = (config.calibration, config.evaluation, config.training, config.loss, config.metric)
-        sources = [source.path for source in given if source is not None]
+        sources = [source.path for source in config.sources if source is not None]
         sources += self.step_files()
         named = [path for path in (config.file, config.labels, config.custom) if path is not None]
         for path in dict.fromkeys([*named, config.model, *sources]):
@@ -89,7 +88,7 @@ class Request:
             own_digest(),
             cache.file_digest(config.model),
             cache.file_digest(config.custom) if config.custom else None,
-            [_source(s) for s in (config.calibration, config.evaluation, config.training, config.loss, config.metric)],
+            [_source(source) for source in config.sources],
             config.steps,
             [cache.file_digest(path) for path in self.step_files() if path.exists()],
             config.precision,

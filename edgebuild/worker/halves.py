@@ -1,9 +1,12 @@
-"""Training data in two: what to train with, and what to choose by.  Child only; needs no TensorFlow."""
+"""Data in two: what to train with, and what to choose by.  Child only; needs no TensorFlow."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
+from edgebuild.config import DataSource
 from edgebuild.errors import UsageError
 from edgebuild.loaders import Input
 from edgebuild.worker import samples
@@ -11,21 +14,39 @@ from edgebuild.worker.job import Job
 
 
 def write(job: Job) -> None:
-    """Write ``training`` and ``held_out`` to ``job.out``, folders with ``x.npy`` and ``y.npy``, drawn by the seed.
+    """Write ``training`` and ``held_out`` to ``job.out``, folders with ``x.npy`` and ``y.npy``.
+
+    Without validation data, training samples that the seed draws are held out.
 
     Raises:
         UsageError: the data has no labels, or is too little to divide.
     """
     assert job.training is not None and len(job.inputs) == 1, "a split job states both"
     inputs = tuple(Input(name, shape, "float32") for name, shape in job.inputs)
-    read = samples.read(job.training, "training", inputs, job.seed)
-    if read.y is None:
-        raise UsageError(read.place, "the training data has no labels", "give y as well: return (x, y)")
-    count = min(job.held_out, len(read.x) // 5)
+    training = _labelled(job, job.training, "training", inputs)
+    if job.validation is not None:
+        _save(job, "training", training.x, training.y)
+        chosen_by = _labelled(job, job.validation, "validation", inputs)
+        _save(job, "held_out", chosen_by.x, chosen_by.y)
+        return
+    count = min(job.held_out, len(training.x) // 5)
     if count < 1:
-        raise UsageError(read.place, f"has {len(read.x)} samples, and auto keeps a fifth aside", "give more samples")
-    order = np.random.default_rng(job.seed).permutation(len(read.x))
+        found = f"has {len(training.x)} samples, and auto keeps a fifth aside"
+        raise UsageError(training.place, found, "give more samples, or data.validation")
+    assert training.y is not None, "refused without"
+    order = np.random.default_rng(job.seed).permutation(len(training.x))
     for name, chosen in (("held_out", order[:count]), ("training", np.sort(order[count:]))):
-        (job.out / name).mkdir()
-        np.save(job.out / name / "x.npy", read.x[chosen])
-        np.save(job.out / name / "y.npy", read.y[chosen])
+        _save(job, name, training.x[chosen], training.y[chosen])
+
+
+def _labelled(job: Job, source: DataSource, role: str, inputs: tuple[Input, ...]) -> samples.Samples:
+    read = samples.read(source, role, inputs, job.seed)
+    if read.y is None:
+        raise UsageError(read.place, f"the {role} data has no labels", "give y as well: return (x, y)")
+    return read
+
+
+def _save(job: Job, name: str, x: Any, y: Any) -> None:
+    (job.out / name).mkdir()
+    np.save(job.out / name / "x.npy", x)
+    np.save(job.out / name / "y.npy", y)

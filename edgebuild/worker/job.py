@@ -33,15 +33,16 @@ class Job:
             ``evaluation_inputs_0.npy`` and so on for each input, ``evaluation_labels.npy``, ``files_read.json``,
             ``worker.log``.
         task: ``convert`` goes from model file to .tflite; ``data`` only reads the evaluation data, for a model
-            that is a .tflite already, and ``split`` writes the training data as two folders of .npy, ``training`` and
-            ``held_out``; both need no TensorFlow.
+            that is a .tflite already, and ``split`` writes what to train with and what to choose by as folders of .npy,
+            ``training`` and ``held_out``; both need no TensorFlow.
         quantization: settings of the precision, and of the technique that prepares a model for it.
         io: element type of the border of the .tflite: ``int8`` or ``float32``.
         evaluation_samples: accuracy is measured on the first so many samples, here and on the device.
         calibration_samples: at most so many, spread evenly over the calibration data, feed the quantizer.
         inputs: name and shape, with batch 1, of each of the model's inputs; for ``data`` and ``split``.
         loss, metric: functions of labels and outputs for the steps' fine-tuning; None: what suits the output.
-        held_out: how many training samples ``split`` keeps aside, at most a fifth of them.
+        validation: what ``split`` takes to choose by.
+        held_out: without it so many of the training samples, at most a fifth of them.
         custom: the user's Python file with classes and functions that the model names.
         folder: where the files that the steps' settings name are looked for.
         code: which edgebuild this is, under which the cache keeps what each step made; empty: nothing is kept.
@@ -58,6 +59,7 @@ class Job:
     calibration: DataSource | None = None
     evaluation: DataSource | None = None
     training: DataSource | None = None
+    validation: DataSource | None = None
     loss: DataSource | None = None
     metric: DataSource | None = None
     evaluation_samples: int = 500
@@ -85,6 +87,7 @@ class Job:
             calibration=config.calibration,
             evaluation=config.evaluation,
             training=config.training,
+            validation=config.validation,
             loss=config.loss,
             metric=config.metric,
             evaluation_samples=config.evaluation_samples,
@@ -104,7 +107,7 @@ class Job:
         values: dict[str, Any] = json.loads(text)
         for key in ("model", "out", "folder"):
             values[key] = Path(values[key])
-        for key in ("calibration", "evaluation", "training", "loss", "metric"):
+        for key in ("calibration", "evaluation", "training", "validation", "loss", "metric"):
             values[key] = _source(values[key])
         values["custom"] = None if values["custom"] is None else Path(values["custom"])
         values["steps"] = tuple(Step(**step) for step in values["steps"])

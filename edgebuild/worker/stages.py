@@ -43,7 +43,7 @@ def run(job: Job, report: Report) -> None:
                 raise
             remedy = "mend the layer, or leave out the step that changes what it is given"
             raise user_code.raised(str(job.custom), job.custom, error, remedy) from error
-    sources = (job.calibration, job.evaluation, job.training, job.loss, job.metric)
+    sources = (job.calibration, job.evaluation, job.training, job.validation, job.loss, job.metric)
     if job.custom or any(source is not None and source.kind == "python" for source in sources):
         from edgebuild.worker import reads
 

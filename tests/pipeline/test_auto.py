@@ -103,6 +103,24 @@ def test_training_data_is_divided_by_the_seed(tmp_path: Path) -> None:
     assert np.array_equal(np.load(tmp_path / "again" / "held_out" / "x.npy")[:, 0], held_out)
 
 
+def test_validation_data_leaves_all_of_the_training_data(tmp_path: Path) -> None:
+    for name, count in (("training", 3), ("validation", 2)):
+        np.savez(tmp_path / f"{name}.npz", x=np.full((count, 1), count, np.float32), y=np.arange(count))
+    job = Job(
+        model=tmp_path / "none.keras",
+        out=tmp_path,
+        training=DataSource("npz", tmp_path / "training.npz"),
+        validation=DataSource("npz", tmp_path / "validation.npz"),
+        inputs=(("x", (1, 1)),),
+    )
+    client.split(job)
+    assert np.load(tmp_path / "training" / "x.npy").tolist() == [[3], [3], [3]]
+    assert np.load(tmp_path / "held_out" / "x.npy").tolist() == [[2], [2]]
+    np.savez(tmp_path / "validation.npz", x=np.zeros((2, 1), np.float32))
+    with pytest.raises(UsageError, match="the validation data has no labels"):
+        client.split(dataclasses.replace(job, out=folder(tmp_path / "again")))
+
+
 def folder(path: Path) -> Path:
     path.mkdir()
     return path

@@ -31,6 +31,7 @@ def changed(plain: Config, name: str) -> object:
         "calibration": DataSource("npz", folder / "data.npz"),
         "evaluation": DataSource("npz", folder / "data.npz"),
         "training": DataSource("npz", folder / "data.npz"),
+        "validation": DataSource("npz", folder / "data.npz"),
         "loss": DataSource("python", folder / "labels.txt", "loss"),
         "metric": DataSource("python", folder / "labels.txt", "metric"),
         "steps": (Step("prune", {"sparsity": 0.5}),),
