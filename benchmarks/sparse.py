@@ -42,13 +42,19 @@ SPARE = 2048
 
 @dataclass(frozen=True)
 class Layer:
-    """A layer of the table; ``kernel`` is None for a fully connected one, a channel has ``values`` distinct weights."""
+    """A layer of the table.
+
+    Attributes:
+        kernel: None for a fully connected one.
+        block: outputs and inputs, and how many blocks of some outputs stay: a multiple of a number.
+        values: distinct weights of a channel; 0 for as many as there are.
+    """
 
     name: str
     inputs: int
     outputs: int
     kernel: tuple[int, int] | None
-    block: tuple[int, int]
+    block: tuple[int, ...]
     share: float
     levels: bool = False
     values: int = 0
@@ -100,7 +106,7 @@ class Goal:
 
     name: str
     layer: str
-    block: tuple[int, int] | None
+    block: tuple[int, ...] | None
     share: float
     levels: bool
     asked: dict[str, tuple[float, float]]
@@ -116,6 +122,10 @@ GOALS = (
     Goal("1x1, K = 256, 2x4", "1x1, 256 to 256", (2, 4), 0.75, False, goals((0.38, 0.34), (0.50, 0.35), (0.40, 0.37))),
     Goal("3x3, K = 288, 2x4", "3x3, 32 to 32", (2, 4), 0.75, False, goals((0.38, 0.34), (0.50, 0.35), (0.40, 0.37))),
     Goal("1x1, K = 64, 2x4", "1x1, 64 to 64", (2, 4), 0.75, False, goals((0.45, 0.45), (0.75, 0.52), (0.52, 0.47))),
+    *(
+        Goal(f"{name}, 2x4, as M55 counts", layer, (2, 4, 4), 0.75, False, {})
+        for name, layer in (("1x1, K = 256", "1x1, 256 to 256"), ("1x1, K = 64", "1x1, 64 to 64"))
+    ),
     Goal(
         "dense 256, 4x4 (M55 8x4)",
         "dense, 256 to 256",
@@ -149,13 +159,21 @@ GOALS = (
 )
 
 
-def wide(core: str) -> tuple[int, int]:
+def wide(core: str) -> tuple[int, ...]:
     """The block for fully connected layers."""
     return (8, 4) if core == "cortex-m55" else (4, 4)
 
 
-def prune(data: np.ndarray, block: tuple[int, int], share: float) -> np.ndarray:
-    """``data`` ``(outputs, taps, inputs)`` without ``share`` of its blocks, the smallest ones."""
+def block_name(block: tuple[int, ...]) -> str:
+    """As compression steps take it: ``2x4``, or ``2x4/4``."""
+    return "/".join(["x".join(map(str, block[:2])), *map(str, block[2:])])
+
+
+def prune(data: np.ndarray, block: tuple[int, ...], share: float) -> np.ndarray:
+    """``data`` ``(outputs, taps, inputs)`` without ``share`` of its blocks, the smallest ones.
+
+    Where a number of blocks is to stay in each row of blocks, rows keep the nearest multiple.
+    """
     outputs, taps, inputs = data.shape
     rows, columns = -(-outputs // block[0]), -(-inputs // block[1])
     padded = np.zeros((rows * block[0], taps, columns * block[1]), np.int8)
@@ -165,8 +183,19 @@ def prune(data: np.ndarray, block: tuple[int, int], share: float) -> np.ndarray:
     order = np.argsort(sums, axis=None, kind="stable")[: round(sums.size * share)]
     keep = np.ones(sums.size, bool)
     keep[order] = False
-    blocks *= keep.reshape(sums.shape)[:, None, :, :, None]
+    keep = keep.reshape(sums.shape)
+    for multiple in block[2:]:
+        counts = np.maximum(np.rint(keep.sum(axis=(1, 2)) / multiple).astype(int), 1) * multiple
+        ranks = np.argsort(np.argsort(-sums.reshape(rows, -1), axis=1, kind="stable"), axis=1)
+        keep = (ranks < counts[:, None]).reshape(sums.shape)
+    blocks *= keep[:, None, :, :, None]
     return blocks.reshape(padded.shape)[:outputs, :, :inputs]
+
+
+def counted(op: str, core: str) -> list[tuple[int, ...]]:
+    """The block whose number in some outputs matters to the core's kernel."""
+    found = kernels.skipped(op, load.load(core).cpu.features)
+    return [tuple(found)] if found.at_once > 1 else []
 
 
 def layers(core: str) -> Iterator[Layer]:
@@ -178,7 +207,7 @@ def layers(core: str) -> Iterator[Layer]:
     ):
         for share in (0.5, 0.75, 0.9):
             yield Layer(name, inputs, outputs, kernel, (2, 4), share)
-        yield Layer(name, inputs, outputs, kernel, (1, 4), 0.75)
+        yield from (Layer(name, inputs, outputs, kernel, block, 0.75) for block in ((1, 4), *counted("conv_2d", core)))
         yield Layer(name, inputs, outputs, kernel, (1, 1), 0.75)
         yield Layer(name, inputs, outputs, kernel, (1, 1), 0.0, levels=True)
         yield Layer(name, inputs, outputs, kernel, (2, 4), 0.75, levels=True)
@@ -186,7 +215,9 @@ def layers(core: str) -> Iterator[Layer]:
     for name, inputs, outputs in (("dense, 256 to 256", 256, 256), ("dense, 640 to 128", 640, 128)):
         for share in (0.5, 0.75, 0.9):
             yield Layer(name, inputs, outputs, None, wide(core), share)
-        yield Layer(name, inputs, outputs, None, (2, 4), 0.75)
+        yield from (
+            Layer(name, inputs, outputs, None, block, 0.75) for block in ((2, 4), *counted("fully_connected", core))
+        )
         yield Layer(name, inputs, outputs, None, (1, 1), 0.0, levels=True)
         yield Layer(name, inputs, outputs, None, wide(core), 0.75, levels=True)
         yield Layer(name, inputs, outputs, None, (4, 2), 0.75, levels=True)
@@ -251,7 +282,7 @@ def record(
     return {
         "core": core,
         "layer": layer.name,
-        "block": "x".join(map(str, layer.block)) if layer.share else "",
+        "block": block_name(layer.block) if layer.share else "",
         "zeros": layer.share,
         "int4": layer.levels,
         "values": layer.values,
@@ -309,7 +340,8 @@ def show_goals(core: str, found: list[dict[str, Any]]) -> None:
             rows = [one for one in rows if "int4" in one["kernel"]] or rows
         said = f"{asked[0]:.2f} / {asked[1]:.2f}" if asked else "to measure"
         if not rows:
-            print(f"{goal.name:32}{said:>13}{'no kernel':>15}")
+            if goal.block is None or len(goal.block) == 2:
+                print(f"{goal.name:32}{said:>13}{'no kernel':>15}")
             continue
         limits = asked or (1.0, 1.0)
         best = min(rows, key=lambda one: max(one["instructions_ratio"] / limits[0], one["bytes_ratio"] / limits[1]))
@@ -327,10 +359,10 @@ def _kind(one: dict[str, Any]) -> str:
 
 def _block(goal: Goal, core: str) -> str:
     block = goal.block or wide(core)
-    return "x".join(map(str, block)) if goal.share else ""
+    return block_name(block) if goal.share else ""
 
 
-def pruned_model(content: bytes, block: tuple[int, int], share: float, levels: bool = False) -> bytes:
+def pruned_model(content: bytes, block: tuple[int, ...], share: float, levels: bool = False) -> bytes:
     """The .tflite with blocks of its convolutions' and fully connected layers' weights zeroed; depthwise ones stay.
 
     Args:

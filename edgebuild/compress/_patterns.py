@@ -20,7 +20,7 @@ CHANNELS = "channels"
 TARGET = "target"
 """The pattern that the target's kernels skip best: :mod:`edgebuild.pipeline.target_steps` names it."""
 
-EXAMPLES = "unstructured, n:m such as 2:4, outputs x inputs such as 2x4, target, or channels"
+EXAMPLES = "unstructured, n:m such as 2:4, outputs x inputs such as 2x4 or 2x4/4, target, or channels"
 
 
 @dataclass(frozen=True)
@@ -30,11 +30,13 @@ class Pattern:
     Attributes:
         outputs, inputs: size of a block, 1 and 1 for single weights.
         kept: of each ``inputs`` consecutive inputs of one output, so many are not zero; None for blocks.
+        multiple: each ``outputs`` consecutive outputs keep a multiple of so many blocks, or all of them.
     """
 
     outputs: int = 1
     inputs: int = 1
     kept: int | None = None
+    multiple: int = 1
 
     @property
     def sparsity(self) -> float | None:
@@ -50,12 +52,14 @@ def parse(text: str) -> Pattern:
     """
     if text == "unstructured":
         return Pattern()
-    block = re.fullmatch(r"(\d{1,2})x(\d{1,2})", text)
+    block = re.fullmatch(r"(\d{1,2})x(\d{1,2})(?:/(\d{1,2}))?", text)
     if block:
-        outputs, inputs = int(block[1]), int(block[2])
+        outputs, inputs, multiple = int(block[1]), int(block[2]), int(block[3] or 1)
         if not (1 <= outputs <= 32 and 1 <= inputs <= 32):
             raise ValueError(f"pattern {text!r}: a block has 1 to 32 outputs and inputs")
-        return Pattern(outputs, inputs)
+        if not 1 <= multiple <= 32:
+            raise ValueError(f"pattern {text!r}: outputs keep a multiple of 1 to 32 blocks")
+        return Pattern(outputs, inputs, multiple=multiple)
     ratio = re.fullmatch(r"(\d{1,2}):(\d{1,2})", text)
     if ratio:
         kept, inputs = int(ratio[1]), int(ratio[2])
@@ -67,6 +71,8 @@ def parse(text: str) -> Pattern:
 
 def mask(pattern: Pattern, weights: Any, sparsity: Any, *, outputs_last: bool = True) -> Any:
     """1 where a weight stays, 0 where it becomes zero: the blocks with the smallest sums of magnitudes.
+
+    Where outputs keep a multiple of several blocks, as few more become zero as that needs.
 
     Args:
         weights: a tensor ``(…, inputs, outputs)``.
@@ -84,12 +90,36 @@ def mask(pattern: Pattern, weights: Any, sparsity: Any, *, outputs_last: bool = 
         zeros = tf.math.ceil(total * tf.cast(sparsity, tf.float32) - 1e-4)
         ranks = tf.reshape(_ranks(tf.reshape(sums, [-1])), tf.shape(sums))
         stays = tf.cast(ranks, tf.float32) >= tf.minimum(zeros, total - 1)
+        if pattern.multiple > 1:
+            stays = _balanced(stays, sums, pattern.multiple)
         stays = tf.broadcast_to(stays[:, :, tf.newaxis, :, tf.newaxis], tf.shape(blocks))
     else:
         zeros = tf.round(pattern.inputs * tf.cast(sparsity, tf.float32))
         ranks = _ranks(tf.transpose(magnitudes, (0, 1, 3, 4, 2)))
         stays = tf.transpose(tf.cast(ranks, tf.float32) >= zeros, (0, 1, 4, 2, 3))
     return tf.cast(_unblocked(stays, shape, outputs_last), weights.dtype)
+
+
+def _balanced(stays: Any, sums: Any, multiple: int) -> Any:
+    """As many blocks as ``stays`` has or a few less, in each column a multiple of ``multiple``, or all of them.
+
+    What columns have beyond a multiple is put together and goes to those that miss least of the next one.
+
+    Args:
+        stays, sums: ``(taps, blocks of inputs, columns)``, whether a block stays and its magnitude.
+    """
+    import tensorflow as tf
+
+    chosen, flat = (tf.reshape(values, (-1, values.shape[-1])) for values in (stays, sums))
+    counts = tf.reduce_sum(tf.cast(chosen, tf.int32), axis=0)
+    full = counts == flat.shape[0]
+    over = tf.where(full, 0, counts % multiple)
+    whole = tf.where(full, flat.shape[0], counts - counts % multiple)
+    spare = tf.reduce_sum(over) // multiple
+    spare = tf.where(tf.reduce_any(whole > 0), spare, tf.maximum(spare, 1))
+    more = tf.where(full, 0, multiple * tf.cast(_ranks(-over) < spare, tf.int32))
+    places = tf.transpose(_ranks(-tf.transpose(flat)))
+    return tf.reshape(places < whole + more, tf.shape(sums))
 
 
 def _ranks(values: Any) -> Any:

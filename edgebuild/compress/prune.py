@@ -31,7 +31,8 @@ class PruneSettings:
         default="unstructured",
         metadata={
             "help": "unstructured; n:m, where n of m consecutive inputs stay, such as 2:4; blocks of outputs x inputs "
-            "that go together, such as 2x4; target: what its kernels skip best; channels, which removes whole filters"
+            "that go together, such as 2x4, or 2x4/4, where of every 2 outputs a multiple of 4 blocks stay; "
+            "target: what its kernels skip best; channels, which removes whole filters"
         },
     )
     dense_pattern: str | None = field(

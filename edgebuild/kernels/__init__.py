@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 from abc import abstractmethod
 from dataclasses import replace
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, NamedTuple
 
 from edgebuild import ops, registry
 from edgebuild.ir.graph import Graph, Node
@@ -27,6 +27,7 @@ class Variant(Kernel):
         compact: whether it stores weights smaller than they are: without zeros, or with four bits each.
         bulky: whether its weights take more flash than they are, which only ``fastest`` does for speed.
         skips: outputs and inputs of the blocks of zeros that it skips; 0 and 0 where it skips none.
+        at_once: so many blocks it computes together; where the outputs of a block keep others, zeros fill them up.
         code: bytes of its code, about, as measured with the targets' flags.
     """
 
@@ -34,6 +35,7 @@ class Variant(Kernel):
     compact: ClassVar[bool] = False
     bulky: ClassVar[bool] = False
     skips: ClassVar[tuple[int, int]] = (0, 0)
+    at_once: ClassVar[int] = 1
     code: ClassVar[int] = 1500
 
     @abstractmethod
@@ -59,14 +61,25 @@ def of(op: str) -> tuple[Kernel, ...]:
     return (*(v for v in variants if v.op == op), *ops.find(op).kernels)
 
 
-def skipped(op: str, features: frozenset[str]) -> tuple[int, int]:
-    """The largest blocks of zeros that a kernel of ``op`` skips on a CPU with ``features``; 0 and 0 if none skips any.
+class Skipped(NamedTuple):
+    """Blocks of zeros that a kernel skips: of so many outputs and inputs, the others computed so many at a time."""
 
-    A larger block is looked up less often, and any kernel for smaller ones skips it too.
+    outputs: int = 0
+    inputs: int = 0
+    at_once: int = 1
+
+
+def skipped(op: str, features: frozenset[str]) -> Skipped:
+    """The largest blocks of zeros that a kernel of ``op`` skips on a CPU with ``features``; of 0 by 0 if none does.
+
+    A larger block is looked up less often, and any kernel for smaller ones skips it too; of equal ones, what is
+    computed together suits those kernels as well that compute them one by one.
     """
     fit = [find(name) for name in names()]
-    found = [variant.skips for variant in fit if variant.op == op and variant.features <= features]
-    return max(found, key=lambda block: block[0] * block[1], default=(0, 0))
+    found = [
+        Skipped(*variant.skips, variant.at_once) for variant in fit if variant.op == op and variant.features <= features
+    ]
+    return max(found, key=lambda block: (block.outputs * block.inputs, block.at_once), default=Skipped())
 
 
 def compact(kernel: Kernel | None) -> bool:

@@ -12,7 +12,7 @@ from edgebuild.kernels._mve_output import Form, Output
 INPUTS = 4
 """Inputs of a block: a word of a pixel."""
 
-LANES = 4
+AT_ONCE = 4
 """Blocks that a vector holds."""
 
 FAR = 1024
@@ -42,12 +42,12 @@ class Blocks:
     @property
     def rounds(self) -> list[int]:
         """Vectors of each channel, group by group."""
-        return [-(-len(blocks) // LANES) for blocks in self.stored]
+        return [-(-len(blocks) // AT_ONCE) for blocks in self.stored]
 
     @property
     def bytes(self) -> int:
         """Bytes of all rounds, and of a word that counts them for each group."""
-        each = LANES * (1 + self.far) + self.vectors(np.zeros((self.group, 4 * LANES), np.int8)).nbytes
+        each = AT_ONCE * (1 + self.far) + self.vectors(np.zeros((self.group, 4 * AT_ONCE), np.int8)).nbytes
         return sum(4 + rounds * each for rounds in self.rounds)
 
     def vectors(self, weights: np.ndarray) -> np.ndarray:
@@ -57,15 +57,15 @@ class Blocks:
     def packed(self, index: int) -> builtins.bytes:
         """One group: how many rounds, and for each the numbers of four blocks and their weights, channel by channel."""
         rounds, blocks = self.rounds[index], self.stored[index]
-        numbers = np.zeros(rounds * LANES, np.int64)
+        numbers = np.zeros(rounds * AT_ONCE, np.int64)
         numbers[: len(blocks)] = blocks
         quads = self.rows[index * self.group : (index + 1) * self.group].reshape(self.group, -1, INPUTS)
-        weights = np.zeros((self.group, rounds * LANES, INPUTS), np.int8)
+        weights = np.zeros((self.group, rounds * AT_ONCE, INPUTS), np.int8)
         weights[:, : len(blocks)] = quads[:, blocks]
-        numbers = numbers.astype("<u2" if self.far else "<u1").reshape(rounds, LANES)
+        numbers = numbers.astype("<u2" if self.far else "<u1").reshape(rounds, AT_ONCE)
         parts = [np.array([rounds], "<u4").tobytes()]
         for turn in range(rounds):
-            here = weights[:, turn * LANES : (turn + 1) * LANES]
+            here = weights[:, turn * AT_ONCE : (turn + 1) * AT_ONCE]
             parts += [numbers[turn].tobytes(), self.vectors(here).tobytes()]
         return b"".join(parts)
 

@@ -8,7 +8,7 @@ from edgebuild.ir.graph import Graph, Node
 from edgebuild.kernels import Variant, _mve_groups
 from edgebuild.kernels._mve_convolution import TILE, Convolution
 from edgebuild.kernels._mve_windows import Windows
-from edgebuild.kernels._sparse_mve import Blocks, pair_stream
+from edgebuild.kernels._sparse_mve import AT_ONCE, Blocks, pair_stream
 from edgebuild.ops import Call
 
 INPUTS_AT_MOST = 4 * 2**16
@@ -40,6 +40,7 @@ class Conv2DSparseMve(Variant):
     features = frozenset({"mve"})
     compact = True
     skips = (2, 4)
+    at_once = AT_ONCE
     code = 550
     includes = ("arm_mve.h",)
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from edgebuild.ir.graph import Graph, Node
 from edgebuild.kernels import Variant
-from edgebuild.kernels._sparse_mve import INPUTS, Blocks
+from edgebuild.kernels._sparse_mve import AT_ONCE, INPUTS, Blocks
 from edgebuild.kernels.fully_connected_mve import GROUP, LANES, Layer
 from edgebuild.ops import Call
 
@@ -22,6 +22,7 @@ class FullyConnectedSparseMve(Variant):
     features = frozenset({"mve"})
     compact = True
     skips = (8, 4)
+    at_once = AT_ONCE
     code = 300
 
     def exact(self, node: Node, graph: Graph) -> bool:

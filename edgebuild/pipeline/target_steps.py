@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from edgebuild.config import Config, Step
 
 if TYPE_CHECKING:
+    from edgebuild import kernels
     from edgebuild.target.profile import Profile
 
 _TECHNIQUE, _PATTERN, _TARGET = "prune", "pattern", "target"
@@ -35,6 +36,8 @@ def _step(step: Step, profile: Profile) -> Step:
     return Step(step.technique, {**step.settings, **patterns})
 
 
-def _name(block: tuple[int, int]) -> str:
-    outputs, inputs = block
-    return f"{outputs}x{inputs}" if outputs * inputs > 1 else "unstructured"
+def _name(block: kernels.Skipped) -> str:
+    outputs, inputs, at_once = block
+    if outputs * inputs <= 1:
+        return "unstructured"
+    return f"{outputs}x{inputs}/{at_once}" if at_once > 1 else f"{outputs}x{inputs}"

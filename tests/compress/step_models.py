@@ -121,7 +121,7 @@ def patterns() -> None:
     masks = {}
     for name, shape, last in (("dense", (30, 10), True), ("conv", (3, 3, 6, 9), True), ("up", (2, 2, 9, 6), False)):
         weight = tf.constant(RANDOM.normal(size=shape).astype(np.float32))
-        for pattern in ("1x4", "4x4", "8x4", "1:4", "2x2"):
+        for pattern in ("1x4", "4x4", "8x4", "1:4", "2x2", "2x4/4"):
             mask = np.asarray(_patterns.mask(_patterns.parse(pattern), weight, 0.75, outputs_last=last))
             masks[f"{name} {pattern}"] = mask if last else mask.swapaxes(-1, -2)
             masks[f"{name} {pattern} of"] = np.abs(np.asarray(weight) if last else np.asarray(weight).swapaxes(-1, -2))

@@ -18,6 +18,7 @@ from edgebuild.errors import UsageError
         ("unstructured", _patterns.Pattern(1, 1)),
         ("2x4", _patterns.Pattern(2, 4)),
         ("8x4", _patterns.Pattern(8, 4)),
+        ("2x4/4", _patterns.Pattern(2, 4, multiple=4)),
         ("2:4", _patterns.Pattern(1, 4, 2)),
     ],
 )
@@ -32,11 +33,12 @@ CHANGE = "\n  remedy: change the setting"
     ("values", "text"),
     [
         ({"pattern": "4:2"}, "pattern '4:2': of m (2 to 32) inputs, n (1 to m - 1) are kept"),
+        ({"pattern": "2x4/0"}, "pattern '2x4/0': outputs keep a multiple of 1 to 32 blocks"),
         ({"pattern": "0x4"}, "pattern '0x4': a block has 1 to 32 outputs and inputs"),
         (
             {"pattern": "blocks"},
-            "pattern 'blocks' is none; write unstructured, n:m such as 2:4, outputs x inputs such as 2x4, target, "
-            "or channels",
+            "pattern 'blocks' is none; write unstructured, n:m such as 2:4, outputs x inputs such as 2x4 or 2x4/4, "
+            "target, or channels",
         ),
         ({"pattern": "2:4", "sparsity": 0.75}, "pattern 2:4 means sparsity 0.5, not 0.75"),
         (

@@ -84,6 +84,23 @@ def test_the_blocks_with_the_smallest_sums_go(
 
 
 @pytest.mark.parametrize("layer", ["dense", "conv", "up"])
+def test_two_outputs_keep_a_multiple_of_four_blocks(found: dict[str, Any], folder: Path, layer: str) -> None:
+    masks = integers(folder, "eager")
+    mask, size = (masks[f"{layer} 2x4/4{end}"] for end in ("", " of"))
+    mask, size = (array.reshape(-1, *array.shape[-2:]) for array in (mask, size))
+    rows, blocks = range(0, mask.shape[1], 4), 0
+    for column in range(0, mask.shape[2], 2):
+        parts = [(tap, slice(row, row + 4), slice(column, column + 2)) for tap in range(len(mask)) for row in rows]
+        stays = [size[part].sum() for part in parts if mask[part].any()]
+        goes = [size[part].sum() for part in parts if not mask[part].any()]
+        assert len(stays) % 4 == 0 or not goes
+        assert not stays or not goes or max(goes) <= min(stays)
+        blocks += len(stays)
+    kept = len(mask) * len(rows) * len(range(0, mask.shape[2], 2)) // 4
+    assert max(kept - 3, 4) <= blocks <= max(kept, 4)
+
+
+@pytest.mark.parametrize("layer", ["dense", "conv", "up"])
 def test_the_largest_of_four_inputs_stays(found: dict[str, Any], folder: Path, layer: str) -> None:
     masks = integers(folder, "eager")
     for tap, size in zip(

@@ -25,7 +25,7 @@ def asked(tmp_path: Path, target: str, **settings: object) -> dict[str, object]:
         ("cortex-m0plus", {"pattern": "1x4", "dense_pattern": "4x4"}),
         ("cortex-m3", {"pattern": "1x4", "dense_pattern": "4x4"}),
         ("cortex-m4", {"pattern": "2x4", "dense_pattern": "4x4"}),
-        ("cortex-m55", {"pattern": "2x4", "dense_pattern": "8x4"}),
+        ("cortex-m55", {"pattern": "2x4/4", "dense_pattern": "8x4/4"}),
         ("rpi4", {"pattern": "unstructured"}),
         ("host", {"pattern": "unstructured"}),
     ],
