@@ -67,7 +67,7 @@ def through(path, row):
     technique = compress.find(row.split()[0])
     settings = compress.settings(row.split()[0], {**STEPS[row], **BRIEF})
     tf_keras.utils.set_random_seed(1)
-    training = compress.Training(x, y, "noise", 1, open_model=lambda _: None)
+    training = compress.Training(compress.Fed((x,)), y, "noise", 1, open_model=lambda _: None)
     technique.check(loaded.model, settings)
     made = technique.apply(loaded.model, training, settings, lambda _: None)
     content = converted(loaders.of_tf_keras(made, path), path, x, "int8")

@@ -30,11 +30,34 @@ def _silent(words: str) -> None:
 
 
 @dataclass(frozen=True, eq=False)
+class Fed:
+    """What a model is fed, sample by sample; indexed by samples it is what Keras takes.
+
+    Attributes:
+        arrays: of each input ``(count, *input shape)``.
+    """
+
+    arrays: tuple[NDArray[Any], ...]
+
+    def __len__(self) -> int:
+        return len(self.arrays[0])
+
+    def __getitem__(self, rows: Any) -> Any:
+        """The samples ``rows``, a slice or numbers: an array, or a list of one for each input."""
+        chosen = [array[rows] for array in self.arrays]
+        return chosen[0] if len(chosen) == 1 else chosen
+
+    def take(self, rows: Any) -> Fed:
+        """Only the samples ``rows``."""
+        return Fed(tuple(array[rows] for array in self.arrays))
+
+
+@dataclass(frozen=True, eq=False)
 class Training:
     """Samples to fine-tune with.
 
     Attributes:
-        x: ``(count, *input shape)``.
+        x: of all inputs.
         y: integer labels ``(count,)``, or targets of the output's shape.
         place: the data's name in messages.
         seed: of the shuffling.
@@ -45,7 +68,7 @@ class Training:
         tell: takes a few words on how the fine-tuning goes.
     """
 
-    x: NDArray[Any]
+    x: Fed
     y: NDArray[Any]
     place: str
     seed: int

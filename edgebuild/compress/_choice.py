@@ -46,7 +46,7 @@ def chosen(
             reason = "the first convolution and the classifier are spared, and " if spared else ""
             raise UsageError(
                 place,
-                f"{what}: {reason}the model has no other layer that can be {done or f'{step}d'}",
+                f"{what}: {reason}the model has no {'other ' if spared else ''}layer that can be {done or f'{step}d'}",
                 f"name the layers: {setting} = {fit}" if fit else "remove the step",
             )
         return frozenset(left)

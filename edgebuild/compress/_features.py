@@ -83,7 +83,8 @@ def trainer(teacher: Any, student: Any, layers: list[tuple[str, str]], match: st
             return {"loss": total}
 
     made = Trainer()
-    made.build((None, *student.inputs[0].shape[1:]))
+    shapes = [(None, *entry.shape[1:]) for entry in student.inputs]
+    made.build(shapes[0] if len(shapes) == 1 else shapes)
     return made
 
 

@@ -68,7 +68,7 @@ def fit(
     if course.validation:
         chosen, aside = _watch.apart(len(x), course.validation, training.seed)
         more = {"validation_data": (x[aside], y[aside]), "validation_batch_size": batch_size}
-        x, y = x[chosen], y[chosen]
+        x, y = x.take(chosen), y[chosen]
         callbacks = [*callbacks, _watch.best(course.patience, max(0, math.ceil(settled * epochs - 1e-9) - 1))]
     for layer in layers(model):
         if type(layer).__name__ == "BatchNormalization":
@@ -80,7 +80,7 @@ def fit(
         optimizer=tf_keras.optimizers.Adam(falling), loss=objective.loss, metrics=[] if around else objective.metrics
     )
     trained.fit(
-        x,
+        x[:],
         y,
         batch_size=batch_size,
         epochs=epochs,

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from edgebuild.compress import _factors, _macs
+from edgebuild.compress import Fed, _factors, _macs
 from edgebuild.compress._factors import Form, Kernel, Place, Seen
 
 Resource = Literal["macs", "weights"]
@@ -42,7 +42,7 @@ class Layer:
         return form.macs if of == "macs" else form.weights
 
 
-def find(model: Any, names: frozenset[str] | None, kinds: tuple[str, ...], samples: NDArray[Any]) -> list[Layer]:
+def find(model: Any, names: frozenset[str] | None, kinds: tuple[str, ...], samples: Fed) -> list[Layer]:
     """The layers of the flat ``model`` that some form makes smaller.
 
     Args:
@@ -83,7 +83,7 @@ def _place(layer: Any, calls: int) -> Place:
     return Place(int(shape[1]), int(shape[2]), int(before[2]), calls)
 
 
-def _seen(model: Any, layers: Sequence[Any], samples: NDArray[Any]) -> list[Seen]:
+def _seen(model: Any, layers: Sequence[Any], samples: Fed) -> list[Seen]:
     """What each layer answers to ``samples``, as mean and principal axes."""
     import tensorflow as tf
     import tf_keras
@@ -118,7 +118,7 @@ def _seen(model: Any, layers: Sequence[Any], samples: NDArray[Any]) -> list[Seen
 
 
 def sensitivity(
-    model: Any, layers: Sequence[Layer], samples: NDArray[Any], progress: Callable[[float], None]
+    model: Any, layers: Sequence[Layer], samples: Fed, progress: Callable[[float], None]
 ) -> dict[str, dict[Form, float]]:
     """How far the outputs move when a single layer is factorized, for each of its forms.
 

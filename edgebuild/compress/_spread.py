@@ -35,7 +35,7 @@ def losses(
     from edgebuild.compress import _fine_tune
 
     chosen = np.linspace(0, len(training.x) - 1, min(SAMPLES, len(training.x))).astype(np.int64)
-    x, y = training.x[chosen], training.y[chosen]
+    x, y = training.x.take(chosen), training.y[chosen]
     criterion = _fine_tune.loss(model, training)
     answer = tf.function(lambda batch: model(batch, training=False))
 

@@ -10,6 +10,8 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from edgebuild.compress import Fed
+
 TEMPERATURE = 4.0
 """How far soft labels are flattened: at 1 they are nearly the true ones, far above 1 nearly uniform."""
 
@@ -17,11 +19,11 @@ _BATCH = 128
 _LEAST = 1e-7
 
 
-def answers(call: Callable[..., Any], x: NDArray[Any], batch: int | None = None) -> NDArray[Any]:
+def answers(call: Callable[..., Any], x: Fed, batch: int | None = None) -> NDArray[Any]:
     """What a model answers to ``x``, as float32.
 
     Args:
-        call: from one batch to its outputs, or to a list whose first element they are.
+        call: from one batch, as Keras takes it, to its outputs, or to a list whose first element they are.
         batch: how many samples ``call`` takes at once; None for any number.
     """
     size = batch or _BATCH

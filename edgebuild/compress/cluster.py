@@ -158,6 +158,7 @@ def _choose(model: Any, settings: ClusterSettings) -> frozenset[str]:
         step="cluster",
         unable=f"{{layer}} has not the {least} that {settings.clusters} clusters need, or none that can be clustered",
         spare=False,
+        done="clustered",
     )
 
 

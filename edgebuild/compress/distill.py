@@ -77,11 +77,8 @@ class Distill(Technique[DistillSettings]):
     def check(self, model: Any, settings: DistillSettings) -> None:
         if len(model.outputs) != 1:
             raise UsageError(_PLACE, f"the model has {len(model.outputs)} outputs; it knows one", "remove the step")
-        shape, outputs = _shapes(model)
         if settings.student is not None and "." not in settings.student:
-            from edgebuild import models
-
-            models.describe(settings.student, shape, outputs, settings.width)
+            _described(model, settings)
 
     def apply(
         self,
@@ -130,13 +127,33 @@ def _student(model: Any, training: Training, settings: DistillSettings) -> Any:
         return training.open_model(settings.student)
     from edgebuild import models
 
-    shape, outputs = _shapes(model)
-    net = models.describe(settings.student, shape, outputs, settings.width)
-    return models.keras_model(net, softmax=_fine_tune.last_activation(model) == "softmax")
+    softmax = _fine_tune.last_activation(model) == "softmax"
+    return models.keras_model(_described(model, settings), softmax=softmax)
 
 
-def _shapes(model: Any) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    return tuple(model.inputs[0].shape[1:]), tuple(model.outputs[0].shape[1:])
+def _described(model: Any, settings: DistillSettings) -> Any:
+    """The architecture that is named as student, for the model's task.
+
+    Raises:
+        UsageError: there is none, or not for such inputs and outputs.
+    """
+    from edgebuild import models
+
+    assert settings.student is not None
+    shapes, (outputs,) = _shapes(model)
+    if len(shapes) > 1:
+        raise UsageError(
+            _PLACE,
+            f"the student {settings.student!r} takes one input, and the model {len(shapes)}",
+            "give a model file as student, or a width",
+        )
+    return models.describe(settings.student, shapes[0], outputs, settings.width)
+
+
+def _shapes(model: Any) -> tuple[list[tuple[int, ...]], list[tuple[int, ...]]]:
+    """Of all inputs, and of the first output."""
+    inputs, outputs = ([tuple(one.shape[1:]) for one in tensors] for tensors in (model.inputs, model.outputs[:1]))
+    return inputs, outputs
 
 
 def _insist_on_shapes(other: Any, model: Any, whose: str) -> None:
@@ -149,9 +166,13 @@ def _insist_on_shapes(other: Any, model: Any, whose: str) -> None:
         if theirs != ours:
             raise UsageError(
                 _PLACE,
-                f"the {whose}'s {what} has the shape {theirs}, the model's {ours}",
+                f"the {whose}'s {what} has the shape {_words(theirs)}, the model's {_words(ours)}",
                 f"give a {whose} for the same task",
             )
+
+
+def _words(shapes: list[tuple[int, ...]]) -> str:
+    return " and ".join(map(str, shapes))
 
 
 def _insist_on_numbers(student: Any) -> None:

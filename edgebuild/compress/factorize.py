@@ -96,7 +96,7 @@ class Factorize(Technique[FactorizeSettings]):
         assert training is not None, "a technique that trains is given training data"
         model = _graph.flat(model)
         drawn = np.random.default_rng(training.seed).permutation(len(training.x))[:_SAMPLES]
-        samples = training.x[np.sort(drawn)]
+        samples = training.x.take(np.sort(drawn))
         names = None if settings.layers is None else frozenset(settings.layers)
         layers = _ranks.find(model, names, settings.kinds, samples)
         costs = _ranks.sensitivity(model, layers, samples, lambda fraction: progress(0.3 * fraction))

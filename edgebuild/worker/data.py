@@ -45,7 +45,7 @@ def evaluation(job: Job, inputs: Inputs) -> Samples:
 
 
 def training(job: Job, own: loaders.Custom, inputs: Inputs) -> compress.Training:
-    """What steps fine-tune with; they know models with one input.
+    """What steps fine-tune with.
 
     Args:
         own: what the user has declared, which a teacher's file may name as well.
@@ -69,4 +69,5 @@ def training(job: Job, own: loaders.Custom, inputs: Inputs) -> compress.Training
         return loaders.for_compression(loader.load(path, allow_unsafe=job.allow_unsafe_model), path, own).model
 
     loss, metric = (None if source is None else user_code.function(source) for source in (job.loss, job.metric))
-    return compress.Training(read.x, read.y, read.place, job.seed, loss=loss, metric=metric, open_model=open_model)
+    fed = compress.Fed(read.xs)
+    return compress.Training(fed, read.y, read.place, job.seed, loss=loss, metric=metric, open_model=open_model)

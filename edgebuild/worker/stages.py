@@ -73,12 +73,6 @@ def _convert(job: Job, clock: Clock) -> None:
         model = loader.load(job.model, allow_unsafe=job.allow_unsafe_model)
         if job.steps:
             model = loaders.for_compression(model, job.model, own)
-    if len(model.inputs) != 1 and job.steps:
-        raise UsageError(
-            str(job.model),
-            f"the model has {len(model.inputs)} inputs; compression steps fine-tune models with one",
-            "join the inputs into one in the model, or leave out the steps: it can be quantized as it is",
-        )
     evaluation = _evaluation(job, clock, model.inputs)
     calibration = training = None
     from edgebuild.worker import steps as compression

@@ -95,7 +95,7 @@ def _read(folder: Path, job: Job) -> loaders.Loaded:
 
 def _begin(job: Job, given: Given) -> str:
     """Key of the model before its first step, with all that every step depends on."""
-    data = [] if given.training is None else [given.training.x, given.training.y]
+    data = [] if given.training is None else [*given.training.x.arrays, given.training.y]
     samples = [] if given.evaluation is None else [*given.evaluation.xs, given.evaluation.y]
     versions = [metadata.version(package) for package in _VERSIONS]
     arrays = [[_digest(array) for array in group if array is not None] for group in (data, samples)]
@@ -124,4 +124,7 @@ def taught(training: compress.Training, model: loaders.Loaded) -> compress.Train
     """``training`` with the answers of the model as it was loaded; the steps change its weights."""
     from edgebuild.compress import _teacher
 
-    return replace(training, teacher=_teacher.answers(model.call, training.x, model.batch))
+    def call(batch: Any) -> Any:
+        return model.call(*batch) if isinstance(batch, list) else model.call(batch)
+
+    return replace(training, teacher=_teacher.answers(call, training.x, model.batch))

@@ -14,7 +14,7 @@ import tensorflow as tf
 import tf_keras
 
 from edgebuild import compress
-from edgebuild.compress import Course, Training, _fine_tune, _watch
+from edgebuild.compress import Course, Fed, Training, _fine_tune, _watch
 from edgebuild.errors import UsageError
 
 tf.config.experimental.enable_op_determinism()
@@ -36,7 +36,7 @@ def fitted(model: Any, epochs: int = 6, rate: float = 0.02, **more: Any) -> list
     """What was told."""
     told: list[str] = []
     tf_keras.utils.set_random_seed(1)
-    training = Training(X, more.pop("y", LABELS), "data.npz", 1, tell=told.append, **more)
+    training = Training(Fed((X,)), more.pop("y", LABELS), "data.npz", 1, tell=told.append, **more)
     _fine_tune.fit(
         model,
         training,
@@ -74,7 +74,9 @@ def stopped() -> None:
         "prune", {"sparsity": 0.75, "epochs": 5, "batch_size": 10, "layers": ["wide", "hidden"]}
     )
     course = compress.course("prune", {"validation": 0.5, "patience": 1})
-    pruned = compress.find("prune").apply(model, Training(X, LABELS, "d", 1, course=course), settings, lambda _: None)
+    pruned = compress.find("prune").apply(
+        model, Training(Fed((X,)), LABELS, "d", 1, course=course), settings, lambda _: None
+    )
     FOUND["zeros"] = [float((pruned.get_layer(name).kernel.numpy() == 0).mean()) for name in ("wide", "hidden")]
 
 

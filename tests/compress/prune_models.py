@@ -13,7 +13,7 @@ import numpy as np
 import tf_keras
 
 from edgebuild import compress
-from edgebuild.compress import Training, _fine_tune, prune
+from edgebuild.compress import Fed, Training, _fine_tune, prune
 from edgebuild.errors import UsageError
 
 layers = tf_keras.layers
@@ -36,7 +36,7 @@ def images() -> Any:
 
 
 def training(labels: Any, shape: tuple[int, ...] = (8, 8, 1)) -> Training:
-    return Training(RANDOM.random((64, *shape), dtype=np.float32), np.asarray(labels), "data.npz", 1)
+    return Training(Fed((RANDOM.random((64, *shape), dtype=np.float32),)), np.asarray(labels), "data.npz", 1)
 
 
 def zeros(model: Any) -> dict[str, float]:

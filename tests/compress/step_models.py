@@ -19,7 +19,7 @@ import tensorflow as tf
 import tf_keras
 
 from edgebuild import compress, convert, loaders
-from edgebuild.compress import Training, _channels, _fold, _graph, _keep, _macs, _patterns
+from edgebuild.compress import Fed, Training, _channels, _fold, _graph, _keep, _macs, _patterns
 from edgebuild.convert import _flatbuffer
 from edgebuild.errors import UsageError
 from edgebuild.worker import promises
@@ -27,7 +27,7 @@ from edgebuild.worker import promises
 layers = tf_keras.layers
 RANDOM = np.random.default_rng(3)
 X = RANDOM.random((96, 12, 12, 4), dtype=np.float32)
-DATA = Training(X, RANDOM.integers(0, 5, 96), "data.npz", 1)
+DATA = Training(Fed((X,)), RANDOM.integers(0, 5, 96), "data.npz", 1)
 FOLDER = Path(sys.argv[1])
 FOUND: dict[str, Any] = {}
 

@@ -18,6 +18,7 @@ import tf_keras
 from edgebuild import compress, models
 from edgebuild.compress import (
     Course,
+    Fed,
     Training,
     _fine_tune,
     _graph,
@@ -60,7 +61,7 @@ def net() -> Any:
 
 
 def training(**more: Any) -> Training:
-    return Training(IMAGES, LABELS, "data.npz", 1, **more)
+    return Training(Fed((IMAGES,)), LABELS, "data.npz", 1, **more)
 
 
 def digest(model: Any) -> str:

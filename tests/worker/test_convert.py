@@ -122,6 +122,39 @@ def test_each_of_several_inputs_is_calibrated_and_fed_as_itself(convert: Convert
         assert np.array_equal(np.load(path), kept[name])
 
 
+@pytest.mark.parametrize(
+    "steps",
+    [
+        {"distill": {"width": 0.5}},
+        {"factorize": {"keep": 0.8}},
+        {"prune": {"pattern": "1x4", "layers": "auto", "validation": 0.2}, "cluster": {"clusters": 2}},
+        {"prune": {"pattern": "channels", "sparsity": 0.3, "layers": "auto", "distill": 0.5}, "int8_qat": {}},
+    ],
+    ids=lambda steps: " ".join(steps),
+)
+def test_models_with_several_inputs_are_compressed(convert: Convert, models: Path, steps: dict[str, Any]) -> None:
+    data, brief = DataSource("npz", models / "fusion_modern.npz"), {"epochs": 1, "batch_size": 8}
+    precision = "int8_qat" if "int8_qat" in steps else "int8"
+    converted = convert(
+        "fusion_modern.keras",
+        steps=tuple(Step(name, {**values, **brief}) for name, values in steps.items() if name != precision),
+        precision=precision,
+        quantization=brief if precision == "int8_qat" else {},
+        calibration=data,
+        evaluation=data,
+        training=data,
+    )
+    assert [step.technique for step in converted.compression][: len(steps)] == [
+        "qat" if name == precision else name for name in steps
+    ]
+    assert all(0 <= step.after["accuracy"] <= 1 for step in converted.compression[:-1])
+    written = client.evaluation(Job(model=models, out=converted.tflite.parent))
+    assert written is not None
+    kept = np.load(models / "fusion_modern.npz")
+    for path, name in zip(written.inputs, ("x0", "x1"), strict=True):
+        assert np.array_equal(np.load(path), kept[name])
+
+
 def test_float32_answers_to_the_last_digits(convert: Convert, models: Path) -> None:
     converted = convert("modern.h5", precision="float32", io="float32", calibration=None, training=None)
     expected = np.load(models / "answers.npz")

@@ -68,14 +68,6 @@ def test_a_batch_that_is_fixed(refused: Refused) -> None:
     )
 
 
-def test_steps_for_a_model_with_two_inputs(refused: Refused) -> None:
-    error = refused("two_inputs.keras", UsageError, steps=PRUNE)
-    assert str(error) == (
-        "two_inputs.keras: the model has 2 inputs; compression steps fine-tune models with one\n"
-        "  remedy: join the inputs into one in the model, or leave out the steps: it can be quantized as it is"
-    )
-
-
 def test_data_of_one_input_for_a_model_with_two(refused: Refused) -> None:
     error = refused("two_inputs.keras", UsageError)
     assert str(error) == (
