@@ -16,7 +16,7 @@ class AutoSettings:
     epochs: int = field(
         default=3,
         metadata={
-            "help": "passes over the training data in each fine-tuning; three times as many where filters are removed"
+            "help": "passes over the training data in each fine-tuning; five times as many where filters are removed"
         },
     )
     batch_size: int = field(default=64, metadata={"help": "samples in a step of the optimizer"})

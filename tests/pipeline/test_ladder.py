@@ -82,6 +82,25 @@ def test_blocks_come_last_and_only_as_far_as_they_hold() -> None:
     assert found.recipe.blocks == 0.5
 
 
+def test_three_quarters_are_not_tried_where_half_is_too_much() -> None:
+    trials = search(world({"channels": 0.9}, blocks=0.4))
+    assert {trial.recipe.blocks for trial in trials} == {0.0, 0.5}
+
+
+def test_the_trial_before_the_best_leaves_accuracy_for_blocks() -> None:
+    def answer(recipe: Recipe) -> Trial:
+        spent = recipe.strength + (0.2 if recipe.blocks else 0.0)
+        trial = world({"channels": 1.0}, blocks=1.0)(recipe)
+        flash = 1 if recipe.blocks else trial.flash
+        return dataclasses.replace(trial, missing=max(0.0, spent - 0.8), flash=flash)
+
+    trials = search(answer)
+    found = _ladder.best(trials)
+    assert found is not None
+    assert max(trial.recipe.strength for trial in trials if trial.accurate) == 0.75
+    assert (found.recipe.strength, found.recipe.blocks) == (0.5, 0.75)
+
+
 def test_sixteen_levels_come_on_top_of_the_blocks() -> None:
     trials = search(world({"channels": 0.5}, blocks=0.6, levels=True))
     found = _ladder.best(trials)
