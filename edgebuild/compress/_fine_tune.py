@@ -17,6 +17,9 @@ MOMENTUM = 0.9
 """BatchNorm's default 0.99 leaves the moving statistics behind after the few hundred steps of a fine-tune;
 measured on Fashion-MNIST, 0.9 gains one to eight points."""
 
+_ASKED = 64
+"""Samples whose answers tell probabilities from logits."""
+
 
 @dataclass(frozen=True, eq=False)
 class _Objective:
@@ -106,7 +109,7 @@ def _objective(model: Any, training: Training, temperature: float) -> _Objective
     classes = _teacher.classifies(labels, training.teacher.shape[-1])
     sums = np.abs(training.teacher.sum(axis=-1) - 1).max() if classes else 0.0
     raw = bool(classes and (sums > 1e-3 or training.teacher.min() < 0))
-    ours = last_activation(model) not in ("softmax", "sigmoid")
+    ours = not gives_probabilities(model, training)
     mixed = _teacher.loss(
         hard, share=share, labels=columns, classes=classes, logits=(raw, ours), temperature=temperature
     )
@@ -149,7 +152,7 @@ def loss(model: Any, training: Training) -> Any:
         return _own.loss(model, training)
     shape = tuple(model.outputs[0].shape)[1:]
     labels = training.y
-    probabilities = last_activation(model) in ("softmax", "sigmoid")
+    probabilities = gives_probabilities(model, training)
     if np.issubdtype(labels.dtype, np.integer) and labels.ndim == 1 and len(shape) == 1:
         classes = 2 if shape[0] == 1 else shape[0]
         if labels.min() < 0 or labels.max() >= classes:
@@ -169,6 +172,19 @@ def loss(model: Any, training: Training) -> Any:
             "give integer labels, one a sample, or targets of the output's shape",
         )
     return tf_keras.losses.MeanSquaredError()
+
+
+def gives_probabilities(model: Any, training: Training) -> bool:
+    """Whether the model's output is probabilities, and not logits.
+
+    Where no activation at its end says it, such as in a layer of the user's own, its answers to a few samples do.
+    """
+    if last_activation(model) in ("softmax", "sigmoid"):
+        return True
+    answers = np.asarray(model(training.x[:_ASKED], training=False))
+    if answers.ndim != 2 or answers.shape[1] < 2:
+        return False
+    return bool(answers.min() >= 0 and np.abs(answers.sum(axis=1) - 1).max() < 1e-3)
 
 
 def last_activation(model: Any) -> str:

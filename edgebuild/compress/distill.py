@@ -127,8 +127,9 @@ def _student(model: Any, training: Training, settings: DistillSettings) -> Any:
         return training.open_model(settings.student)
     from edgebuild import models
 
-    softmax = _fine_tune.last_activation(model) == "softmax"
-    return models.keras_model(_described(model, settings), softmax=softmax)
+    net = _described(model, settings)
+    softmax = _fine_tune.gives_probabilities(model, training) and _fine_tune.last_activation(model) != "sigmoid"
+    return models.keras_model(net, softmax=softmax)
 
 
 def _described(model: Any, settings: DistillSettings) -> Any:

@@ -89,10 +89,11 @@ def main() -> None:
     logits = tf_keras.Sequential([layers.Input((7,)), layers.Dense(1)])
     sigmoid = tf_keras.Sequential([layers.Input((7,)), layers.Dense(1, activation="sigmoid")])
     tail = tf_keras.Sequential([layers.Input((7,)), layers.Dense(3), layers.Softmax()])
+    behind = tf_keras.Sequential([layers.Input((7,)), layers.Dense(3), layers.Softmax(), layers.Reshape((3,))])
     two = training(RANDOM.integers(0, 2, 64), (7,))
     FOUND["losses"] = [
         [type(loss).__name__, loss.get_config().get("from_logits")]
-        for loss in (_fine_tune.loss(model, two) for model in (logits, sigmoid, small, tail))
+        for loss in (_fine_tune.loss(model, two) for model in (logits, sigmoid, small, tail, behind))
     ]
     FOUND["default"] = sorted(prune._choose(images(), compress.settings("prune", {})))
     sys.stdout.write(json.dumps(FOUND))

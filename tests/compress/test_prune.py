@@ -55,6 +55,7 @@ def test_losses_follow_the_output(found: dict[str, Any]) -> None:
         ["BinaryCrossentropy", False],
         ["SparseCategoricalCrossentropy", True],
         ["SparseCategoricalCrossentropy", False],
+        ["SparseCategoricalCrossentropy", False],
     ]
 
 
