@@ -28,7 +28,7 @@ ON_TOP = 2
 """So many of the cheapest trials are given blocks of zeros and weights of four bits."""
 
 HALF = 0.5
-STEP = 0.1
+STEP = 0.05
 """Strengths, shares of the multiply-accumulates that go, are not told apart more finely."""
 
 MORE, MIDDLE = 0.75, 0.625
