@@ -3,8 +3,8 @@
 First int8 alone, whose calibration chooses ranges, equalization and bias correction by itself, and quantization in
 training where that is not accurate enough.  Then each way of making the model smaller at half strength; the best of
 them is driven as far as accuracy allows; then, where the target's kernels gain by it, what remains is pruned in blocks
-and its weights get four bits, also of the trial before the best, which leaves more accuracy to spend on that; and what
-is nearly accurate enough gets quantization in training.
+and its weights get four bits, also of a weaker one, which leaves more accuracy to spend on that; and what is nearly
+accurate enough gets quantization in training.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ LONGER = 5
 """So many times as long a model learns after whole filters went, which is the most to make up for.  Measured on
 Fashion-MNIST's DS-CNN, 72 % of the multiplications gone: 9 epochs lose 0.98 points, 15 lose 0.64."""
 
-ON_TOP = 2
-"""So many of the cheapest trials are given blocks of zeros and weights of four bits."""
+ROOM = 0.1
+"""Strength less than the best's that leaves accuracy to spend on blocks of zeros and weights of four bits."""
 
 HALF = 0.5
 STEP = 0.05
@@ -191,7 +191,7 @@ def _finish(trials: Sequence[Trial], done: dict[Recipe, Trial], skips: bool) -> 
     """What may come on top of the best; then training with the rounding for what nearly holds."""
     accurate = [trial for trial in trials if trial.accurate]
     plain = sorted((t for t in accurate if not t.recipe.blocks and not t.recipe.int4), key=lambda trial: trial.cost)
-    for trial in plain[:ON_TOP] if skips else ():
+    for trial in _bases(plain) if skips else ():
         recipe = _on_top(trial.recipe, done)
         if recipe is not None:
             return recipe
@@ -202,6 +202,15 @@ def _finish(trials: Sequence[Trial], done: dict[Recipe, Trial], skips: bool) -> 
         if recipe not in done:
             return recipe
     return None
+
+
+def _bases(plain: Sequence[Trial]) -> list[Trial]:
+    """The first of ``plain``, which is the cheapest, and the cheapest that is weaker by :data:`ROOM`."""
+    if not plain:
+        return []
+    top = plain[0].recipe
+    weaker = [t for t in plain if t.recipe.lever == top.lever and t.recipe.strength <= top.strength - ROOM + 1e-9]
+    return [plain[0], *weaker[:1]]
 
 
 def _on_top(base: Recipe, done: dict[Recipe, Trial]) -> Recipe | None:
