@@ -132,7 +132,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--rows", nargs="+", help="names, or the beginnings of names")
-    parser.add_argument("--base-epochs", type=int, default=12)
+    parser.add_argument("--base-epochs", type=int, default=compression.EPOCHS)
     parser.add_argument("--teacher-epochs", type=int, default=12)
     parser.add_argument("--measured", action="store_true", help="only what has been measured before")
     parser.add_argument("--write", action="store_true", help="put the table of what is measured into the page")
