@@ -92,7 +92,7 @@ def markdown() -> str:
 def _markdown() -> Iterator[str]:
     yield f"# `{FILE_NAME}`"
     yield ""
-    yield "<!-- Written by `make docs` from edgebuild/config/schema.py; edit that. -->"
+    yield "<!-- Written by `make docs` from edgebuild/config/schema.py and model_keys.py; edit those. -->"
     yield ""
     yield "`edgebuild init` writes this file with comments. `edgebuild schema` prints its JSON Schema, with"
     yield "which editors complete and check it. Relative paths start at the file's folder, those of options at"
