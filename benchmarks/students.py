@@ -9,13 +9,14 @@ docs/compression.md.
 
 import argparse
 import json
-import subprocess
-import sys
 import time
 
 import compression
 import divided
 from compression import ALL, DATA, OUT, TARGET, TUNED, file_name, size, table, trained, write
+
+from edgebuild import config, pipeline
+from edgebuild.pipeline.stages import Silent
 
 EPOCHS = {"epochs": 10, "batch_size": 128, "learning_rate": 0.004}
 STUDENT = {"width": 0.5, **EPOCHS}
@@ -91,6 +92,15 @@ def measure(row, seed, options):
     return result
 
 
+class Told(Silent):
+    """Says which trial it is in."""
+
+    def progress(self, target, stage, fraction, words):
+        """A line for each trial."""
+        if stage == "auto":
+            print(words, flush=True)
+
+
 def unseen(seed, epochs):
     """The DS-CNN, trained without the images that auto chooses by."""
     return trained("base-divided", seed, epochs, compression.network, divided.training())
@@ -108,13 +118,12 @@ def automatic(seed, model):
     lines += ["[proof]", "evaluation_samples = 10000"]
     (out / "edgebuild.toml").write_text("\n".join(lines) + "\n")
     began = time.monotonic()
-    command = [sys.executable, "-m", "edgebuild", "--config", out / "edgebuild.toml", "--json"]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-    report = json.loads(done.stdout)
+    compression.hurry()
+    report = pipeline.build(config.load(out / "edgebuild.toml"), TARGET, Told())
     content = next(out.rglob("*.tflite")).read_bytes()
     (OUT / f"{file_name(AUTO)}-{seed}.tflite").write_bytes(content)
     seconds = round(time.monotonic() - began)
-    last = [step["after"] for step in report["compression"] if step["technique"] != "quantize"]
+    last = [step["after"] for step in report.compression if step["technique"] != "quantize"]
     found = {"row": AUTO, "seed": seed, "float": float_accuracy(model), **size(content), "seconds": seconds}
     return {**found, "after": last[-1]} if last else found
 
