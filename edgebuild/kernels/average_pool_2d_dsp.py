@@ -14,7 +14,7 @@ class AveragePool2DDsp(Variant):
     template = "average_pool_2d/dsp.c.j2"
     features = frozenset({"thumb2", "dsp"})
     includes = ("string.h",)
-    code = 300
+    code = 650
 
     def exact(self, node: Node, graph: Graph) -> bool:
         height, width = _pool.window_of(node, graph).kernel
