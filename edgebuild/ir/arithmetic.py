@@ -164,7 +164,7 @@ def exp_on_negative_values(a: np.ndarray, integer_bits: int) -> np.ndarray:
     small = np.clip(modulo << integer_bits, INT32_MIN, INT32_MAX)
     result = _exp_on_interval_between_negative_one_quarter_and_0(small)
     remainder = modulo - a
-    for exponent, multiplier in _EXP_BARREL:
+    for exponent, multiplier in EXP_BARREL:
         if integer_bits > exponent:
             bit = np.int64(1) << (fractional + exponent)
             result = np.where(remainder & bit, doubling_high_multiply(result, multiplier), result)
@@ -173,7 +173,7 @@ def exp_on_negative_values(a: np.ndarray, integer_bits: int) -> np.ndarray:
     return np.where(a == 0, INT32_MAX, result)
 
 
-_EXP_BARREL = (
+EXP_BARREL = (
     (-2, 1672461947),
     (-1, 1302514674),
     (0, 790015084),

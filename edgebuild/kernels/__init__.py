@@ -28,7 +28,6 @@ class Variant(Kernel):
         bulky: whether its weights take more flash than they are, which only ``fastest`` does for speed.
         skips: outputs and inputs of the blocks of zeros that it skips; 0 and 0 where it skips none.
         at_once: so many blocks it computes together; where the outputs of a block keep others, zeros fill them up.
-        code: bytes of its code, about, as measured with the targets' flags.
     """
 
     op: ClassVar[str]
@@ -36,7 +35,7 @@ class Variant(Kernel):
     bulky: ClassVar[bool] = False
     skips: ClassVar[tuple[int, int]] = (0, 0)
     at_once: ClassVar[int] = 1
-    code: ClassVar[int] = 1500
+    code: int = 1500
 
     @abstractmethod
     def instructions(self, node: Node, graph: Graph) -> float:

@@ -15,9 +15,6 @@ from dataclasses import dataclass
 from edgebuild.ir.graph import Graph
 from edgebuild.ops import Kernel
 
-PORTABLE_CODE = 400
-"""Bytes of a portable kernel's code, about."""
-
 
 @dataclass(frozen=True)
 class Weight:
@@ -46,7 +43,7 @@ def weight(number: int, graph: Graph, kernel: Kernel) -> Weight:
         sum(array.nbytes for array in call.arrays.values()),
         kernel.instructions(node, graph),
         (kernel.template, *sorted(call.shape.items())),
-        getattr(kernel, "code", PORTABLE_CODE),
+        kernel.code,
     )
 
 

@@ -93,9 +93,11 @@ class Kernel(ABC):
         features: CPU features it needs.
         gather: operands come as one array of pointers, for operators with any number of them.
         includes: system headers that its code needs beyond ``<stdint.h>``.
+        code: bytes of its code, about, as measured with the targets' flags.
     """
 
     template: str
+    code: int
     features: frozenset[str] = frozenset()
     gather: bool = False
     includes: tuple[str, ...] = ()
@@ -129,6 +131,7 @@ class Portable(Kernel):
 
     Attributes:
         work: executed instructions, where they do not follow from the operator's cost.
+        code: bytes of its code, about.
     """
 
     make: Callable[[Node, Graph], Call]
@@ -137,6 +140,7 @@ class Portable(Kernel):
     includes: tuple[str, ...] = ()
     exact_when: Callable[[Node, Graph], bool] | None = None
     work: Callable[[Node, Graph], float] | None = None
+    code: int = 400
 
     def context(self, node: Node, graph: Graph) -> Call:  # noqa: D102 - see the contract
         return self.make(node, graph)

@@ -1,13 +1,14 @@
 """SOFTMAX: int8 over the last axis, in gemmlowp's fixed point.
 
 An int8 input differs from the largest of its row by 0 to 255, so every ``exp`` that can occur is
-computed at build time and looked up.
+computed at build time and looked up; where flash matters most, it is computed on the device.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -36,7 +37,10 @@ class Softmax(Operator):
 
     @property
     def kernels(self) -> tuple[Kernel, ...]:
-        return (Portable(context, "softmax/portable.c.j2"),)
+        return (
+            Portable(context, "softmax/portable.c.j2", code=560),
+            Portable(computed_context, "softmax/computed.c.j2", code=640, work=_computed_work),
+        )
 
     def output(self, node: Node, graph: Graph) -> tuple[TensorType, ...]:
         source = graph.tensor(node, 0)
@@ -80,14 +84,54 @@ class Softmax(Operator):
         yield case("three hundred classes", (1, 300), 0.05)
 
 
+@dataclass(frozen=True)
+class Scaling:
+    """How a difference to the largest input becomes an exponent in Q5.26.
+
+    Attributes:
+        multiplier, shift: as :func:`arithmetic.quantize_multiplier` gives them.
+        count: from so many differences on, exp counts as 0.
+    """
+
+    multiplier: int
+    shift: int
+    count: int
+
+    @classmethod
+    def of(cls, node: Node, graph: Graph) -> Scaling:
+        """Of a SOFTMAX."""
+        real = node.options["beta"] * graph.tensor(node, 0).scale * 2 ** (31 - SCALED_INTEGER_BITS)
+        multiplier, shift = arithmetic.quantize_multiplier(min(real, 2.0**31 - 1))
+        radius = math.floor(((1 << SCALED_INTEGER_BITS) - 1) * 2 ** (31 - SCALED_INTEGER_BITS) / 2**shift)
+        return cls(multiplier, shift, min(radius, 255) + 1)
+
+
 def exponentials(node: Node, graph: Graph) -> np.ndarray:
     """exp of every difference to the largest that counts: int32 in Q0.31, index 0 for no difference."""
-    real = node.options["beta"] * graph.tensor(node, 0).scale * 2 ** (31 - SCALED_INTEGER_BITS)
-    multiplier, shift = arithmetic.quantize_multiplier(min(real, 2.0**31 - 1))
-    radius = math.floor(((1 << SCALED_INTEGER_BITS) - 1) * 2 ** (31 - SCALED_INTEGER_BITS) / 2**shift)
-    difference = -np.arange(min(radius, 255) + 1, dtype=np.int64)
-    scaled = arithmetic.doubling_high_multiply(arithmetic.wrap_int32(difference << shift), multiplier)
+    scaling = Scaling.of(node, graph)
+    difference = -np.arange(scaling.count, dtype=np.int64) << scaling.shift
+    scaled = arithmetic.doubling_high_multiply(arithmetic.wrap_int32(difference), scaling.multiplier)
     return arithmetic.exp_on_negative_values(scaled, SCALED_INTEGER_BITS)
+
+
+def computed_context(node: Node, graph: Graph) -> Call:
+    """The struct of the kernel that computes exp."""
+    source, scaling = graph.tensor(node, 0), Scaling.of(node, graph)
+    return Call(
+        operands=(node.inputs[0],),
+        scalars={
+            "rows": source.elements // source.shape[-1],
+            "depth": source.shape[-1],
+            "table_length": scaling.count,
+            "multiplier": scaling.multiplier,
+            "shift": scaling.shift,
+        },
+        arrays={"factors": np.array([factor for _, factor in arithmetic.EXP_BARREL], np.int32)},
+    )
+
+
+def _computed_work(node: Node, graph: Graph) -> float:
+    return 400.0 * graph.output(node).elements
 
 
 def context(node: Node, graph: Graph) -> Call:
