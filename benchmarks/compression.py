@@ -124,7 +124,7 @@ def trained(name, seed, epochs, build, samples=None):
     import tensorflow as tf
     import tf_keras
 
-    tf.config.threading.set_intra_op_parallelism_threads(2)
+    two_threads()
     tf_keras.utils.set_random_seed(seed)
     x, y = samples or data.training()
 
@@ -202,6 +202,13 @@ def converted(row, seed, model, steps, precision="int8", quantization=None):
             result["before"], result["after"] = result.get("before", dict(step.before)), dict(step.after)
     shutil.rmtree(out)
     return result
+
+
+def two_threads():
+    """Let TensorFlow compute with two threads; its results depend on their number."""
+    import tensorflow as tf
+
+    tf.config.threading.set_intra_op_parallelism_threads(2)
 
 
 def hurry():

@@ -133,6 +133,7 @@ def float_accuracy(model):
     import data
     import tf_keras
 
+    compression.two_threads()
     images, labels = data.evaluation()
     return float((tf_keras.models.load_model(model).predict(images, verbose=0).argmax(1) == labels).mean())
 
