@@ -172,7 +172,7 @@ def block_name(block: tuple[int, ...]) -> str:
 def prune(data: np.ndarray, block: tuple[int, ...], share: float) -> np.ndarray:
     """``data`` ``(outputs, taps, inputs)`` without ``share`` of its blocks, the smallest ones.
 
-    Where a number of blocks is to stay in each row of blocks, rows keep the nearest multiple.
+    Where a multiple of blocks is to stay in each row of blocks, as few more go as that needs.
     """
     outputs, taps, inputs = data.shape
     rows, columns = -(-outputs // block[0]), -(-inputs // block[1])
@@ -185,7 +185,10 @@ def prune(data: np.ndarray, block: tuple[int, ...], share: float) -> np.ndarray:
     keep[order] = False
     keep = keep.reshape(sums.shape)
     for multiple in block[2:]:
-        counts = np.maximum(np.rint(keep.sum(axis=(1, 2)) / multiple).astype(int), 1) * multiple
+        counts = keep.sum(axis=(1, 2))
+        over = counts % multiple
+        counts -= over
+        counts[np.argsort(-over, kind="stable")[: over.sum() // multiple]] += multiple
         ranks = np.argsort(np.argsort(-sums.reshape(rows, -1), axis=1, kind="stable"), axis=1)
         keep = (ranks < counts[:, None]).reshape(sums.shape)
     blocks *= keep[:, None, :, :, None]
@@ -417,7 +420,7 @@ def show_networks(core: str, share: float) -> list[dict[str, Any]]:
         for block, zeros, levels in ways:
             row = build(pruned_model(content, block, zeros, levels), core, "balanced" if levels else "speed")
             keys = ("instructions", "flash", "ram")
-            label = f"{'x'.join(map(str, block)) if zeros else ''}{' int4' if levels else ''}"
+            label = f"{block_name(block) if zeros else ''}{' int4' if levels else ''}"
             found.append({"core": core, "network": name, "block": label.strip(), "zeros": zeros})
             found[-1] |= {"dense": dict(zip(keys, dense, strict=True)), "pruned": dict(zip(keys, row, strict=True))}
             print(

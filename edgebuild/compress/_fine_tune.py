@@ -107,8 +107,7 @@ def _objective(model: Any, training: Training, temperature: float) -> _Objective
         )
     columns = int(np.prod(labels.shape[1:], dtype=int))
     classes = _teacher.classifies(labels, training.teacher.shape[-1])
-    sums = np.abs(training.teacher.sum(axis=-1) - 1).max() if classes else 0.0
-    raw = bool(classes and (sums > 1e-3 or training.teacher.min() < 0))
+    raw = bool(classes and not _teacher.distributions(training.teacher))
     ours = not gives_probabilities(model, training)
     mixed = _teacher.loss(
         hard, share=share, labels=columns, classes=classes, logits=(raw, ours), temperature=temperature
@@ -182,9 +181,7 @@ def gives_probabilities(model: Any, training: Training) -> bool:
     if last_activation(model) in ("softmax", "sigmoid"):
         return True
     answers = np.asarray(model(training.x[:_ASKED], training=False))
-    if answers.ndim != 2 or answers.shape[1] < 2:
-        return False
-    return bool(answers.min() >= 0 and np.abs(answers.sum(axis=1) - 1).max() < 1e-3)
+    return answers.ndim == 2 and answers.shape[1] > 1 and _teacher.distributions(answers)
 
 
 def last_activation(model: Any) -> str:

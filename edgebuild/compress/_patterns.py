@@ -30,7 +30,8 @@ class Pattern:
     Attributes:
         outputs, inputs: size of a block, 1 and 1 for single weights.
         kept: of each ``inputs`` consecutive inputs of one output, so many are not zero; None for blocks.
-        multiple: each ``outputs`` consecutive outputs keep a multiple of so many blocks, or all of them.
+        multiple: each ``outputs`` consecutive outputs keep a multiple of so many blocks, or all of them, in layers that
+            keep so many on average.
     """
 
     outputs: int = 1
@@ -103,7 +104,8 @@ def mask(pattern: Pattern, weights: Any, sparsity: Any, *, outputs_last: bool = 
 def _balanced(stays: Any, sums: Any, multiple: int) -> Any:
     """As many blocks as ``stays`` has or a few less, in each column a multiple of ``multiple``, or all of them.
 
-    What columns have beyond a multiple is put together and goes to those that miss least of the next one.
+    What columns have beyond a multiple is put together and goes to those that miss least of the next one.  Where they
+    have less than one multiple each, nothing changes: many would lose all of their weights for it.
 
     Args:
         stays, sums: ``(taps, blocks of inputs, columns)``, whether a block stays and its magnitude.
@@ -112,14 +114,14 @@ def _balanced(stays: Any, sums: Any, multiple: int) -> Any:
 
     chosen, flat = (tf.reshape(values, (-1, values.shape[-1])) for values in (stays, sums))
     counts = tf.reduce_sum(tf.cast(chosen, tf.int32), axis=0)
+    enough = tf.reduce_sum(counts) >= multiple * flat.shape[1]
     full = counts == flat.shape[0]
     over = tf.where(full, 0, counts % multiple)
     whole = tf.where(full, flat.shape[0], counts - counts % multiple)
     spare = tf.reduce_sum(over) // multiple
-    spare = tf.where(tf.reduce_any(whole > 0), spare, tf.maximum(spare, 1))
     more = tf.where(full, 0, multiple * tf.cast(_ranks(-over) < spare, tf.int32))
     places = tf.transpose(_ranks(-tf.transpose(flat)))
-    return tf.reshape(places < whole + more, tf.shape(sums))
+    return tf.where(enough, tf.reshape(places < whole + more, tf.shape(sums)), stays)
 
 
 def _ranks(values: Any) -> Any:

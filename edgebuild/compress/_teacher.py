@@ -39,6 +39,11 @@ def classifies(labels: NDArray[Any], outputs: int) -> bool:
     return np.issubdtype(labels.dtype, np.integer) and labels.ndim == 1 and outputs > 1
 
 
+def distributions(answers: NDArray[Any]) -> bool:
+    """Whether ``answers`` are probabilities that add up to 1 over the last axis."""
+    return bool(answers.min() >= 0 and np.abs(answers.sum(axis=-1) - 1).max() <= 1e-3)
+
+
 def targets(labels: NDArray[Any], taught: NDArray[Any]) -> NDArray[Any]:
     """Labels and the teacher's answers side by side, ``(count, …)``: what :func:`loss` takes as ``y_true``."""
     count = len(labels)
