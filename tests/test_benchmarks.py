@@ -77,8 +77,6 @@ def test_the_other_compiler_gives_the_same_bytes() -> None:
 
 
 CODE = {"keyword_spotting": 8192, "visual_wake_words": 8192, "image_classification": 6144, "anomaly_detection": 3072}
-BEYOND = {("cortex-m0plus", "visual_wake_words"), ("cortex-m55", "visual_wake_words")}
-"""Where fast kernels take more code than that; without them TFLM would be faster."""
 
 
 @pytest.mark.slow
@@ -91,4 +89,4 @@ def test_the_smallest_code_is_neither_slower_nor_larger_than_tflm(core: str, mod
     assert row["instructions"] < tflm["instructions"][model][core]
     assert row["ram"] < tflm["ram"][model]
     assert row["flash"] < tflm["flash"][model]
-    assert (row["code"] <= CODE[model]) == ((core, model) not in BEYOND)
+    assert row["code"] <= CODE[model]

@@ -42,16 +42,20 @@ class Function:
 
     @property
     def fields(self) -> tuple[tuple[str, str], ...]:
-        """(name, C type) of the layer's struct, the widest first; 16 bits where every layer's value fits."""
-        types = {name: _scalar_type(values) for name, values in self.scalars.items()}
-        wide = [(name, type_) for name, type_ in types.items() if type_ != "int16_t"]
-        return (*self.pointers, *wide, *((name, type_) for name, type_ in types.items() if type_ == "int16_t"))
+        """(name, C type) of the layer's struct, the widest first; each as narrow as every layer's value allows."""
+        types = [(name, _scalar_type(values)) for name, values in self.scalars.items()]
+        return (*self.pointers, *sorted(types, key=lambda field: -_BITS[field[1]]))
+
+
+_BITS = {"uint8_t": 8, "int8_t": 8, "uint16_t": 16, "int16_t": 16, "int32_t": 32, "float": 32}
+"""C types of a scalar; unsigned ones first, which Armv6-M loads with an immediate offset. All promote to int."""
 
 
 def _scalar_type(values: Sequence[int | float]) -> str:
     if any(isinstance(value, float) for value in values):
         return "float"
-    return "int16_t" if all(-(2**15) <= value < 2**15 for value in values) else "int32_t"
+    limits = {name: np.iinfo(name.removesuffix("_t")) for name in _BITS if name != "float"}
+    return next(name for name, own in limits.items() if all(own.min <= value <= own.max for value in values))
 
 
 @dataclass(frozen=True)

@@ -90,6 +90,15 @@ def tile_instructions(form: Form, depth: int, quads: int, unroll: int = 0) -> fl
     return quads * (2 * (products + requantize) + finish + 2) + 8
 
 
+def small_tile_instructions(form: Form, depth: int, quads: int, unroll: int) -> float:
+    """The same in the small form: ``depth`` is a multiple of 4, whose first chunk may be smaller than 16."""
+    chunks = depth // 16
+    requantize = 15 + (0, 4, 12)[form.rounding] - 2 * form.wide
+    finish = (4, 3, 9)[form.clamp] + 1
+    products = 14 * chunks + 2 * -(-chunks // unroll) + (17 if depth % 16 else 0) + 4
+    return quads * (2 * (products + requantize + 10) + finish + 5) + 25
+
+
 def total_macs(graph: Graph) -> int:
     """Multiply-accumulates of the whole model, at least 1."""
     return max(sum(ops.find(n.op).cost(n, graph).macs for n in graph.nodes if ops.known(n.op)), 1)

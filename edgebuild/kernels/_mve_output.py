@@ -124,17 +124,19 @@ def pair_stream(rows: np.ndarray, output: Output, form: Form, multiple: int = 2)
     """The stream of the matrix kernels: per pair of channels their chunks of 16 weights in turn, then their words.
 
     Args:
-        rows: ``(channels, chunks * 16)`` int8.
+        rows: ``(channels, depth)`` int8; where the depth is no multiple of 16, the first chunks are smaller.
         multiple: channels are padded with zeros to a multiple of it.
     """
     channels, depth = rows.shape
+    tail = depth % 16
     padded = np.pad(rows, [(0, -channels % multiple), (0, 0)])
     parts = []
     for first in range(0, len(padded), 2):
-        chunks = padded[first : first + 2].reshape(2, depth // 16, 16).transpose(1, 0, 2)
+        pair = padded[first : first + 2]
+        chunks = pair[:, tail:].reshape(2, depth // 16, 16).transpose(1, 0, 2)
         words = output.words((first, first + 1), form)
         # shift and multiplier of both channels, then their biases where those stand apart
-        parts += [chunks.tobytes(), words[:2].T.tobytes(), words[2:].tobytes()]
+        parts += [pair[:, :tail].tobytes(), chunks.tobytes(), words[:2].T.tobytes(), words[2:].tobytes()]
     return np.frombuffer(b"".join(parts), np.int8)
 
 
@@ -147,6 +149,6 @@ def chunked(rows: np.ndarray) -> np.ndarray:
     return np.hstack([rows[:, :whole], np.pad(rows[:, whole:], [(0, 0), (-depth % 16 if depth > whole else 0, 0)])])
 
 
-def padded_rows(rows: np.ndarray) -> np.ndarray:
-    """Rows padded with zeros to a multiple of 16 weights."""
-    return np.pad(rows, [(0, 0), (0, -rows.shape[1] % 16)])
+def padded_rows(rows: np.ndarray, multiple: int = 16) -> np.ndarray:
+    """Rows padded with zeros to a multiple of so many weights."""
+    return np.pad(rows, [(0, 0), (0, -rows.shape[1] % multiple)])

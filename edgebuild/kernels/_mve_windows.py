@@ -26,7 +26,7 @@ class Windows:
     Attributes:
         window: with height and width exchanged where everything is one column wide, so that rows are long.
         direct: pixels of the input are the windows; nothing is copied.
-        slot: bytes from one window to the next; whole vectors where they are copied.
+        slot: bytes from one window to the next; whole vectors where they are copied, unless the loop takes less.
         group: windows that are multiplied at once.
         staged: bytes of a pixel on the way to an output whose pixels are no whole words, or 0.
         unrolled: whether windows can be copied by unrolled code, from padded rows of the input.
@@ -41,11 +41,12 @@ class Windows:
     unrolled: bool
 
     @classmethod
-    def of(cls, c: Convolution, own_loop: bool = True) -> Windows:
+    def of(cls, c: Convolution, own_loop: bool = True, multiple: int = 16) -> Windows:
         """The windows of ``c``.
 
         Args:
             own_loop: whether its depth has a loop of its own, which may be no multiple of 16.
+            multiple: of what the depth has to be elsewhere.
         """
         w = c.window
         if w.input[1] == w.kernel[1] == w.output[1] == 1:
@@ -54,13 +55,13 @@ class Windows:
         early = c.window.output[1] >= TILE
         words = c.filters % 4 == 0
         pointwise = (w.kernel, w.stride, w.before, w.input) == ((1, 1), (1, 1), (0, 0), w.output)
-        whole = c.channels % 16 == 0 or (own_loop and 8 <= c.channels <= SHORT and c.channels % 4 == 0)
+        whole = c.channels % multiple == 0 or (own_loop and 8 <= c.channels <= SHORT and c.channels % 4 == 0)
         direct = pointwise and whole and early
         staged = 0 if words and (early or c.pixels % TILE == 0) else -(-c.filters // 4) * 4
         if direct:
             group = 4 * TILE if staged else -(-c.pixels // TILE) * TILE
             return cls(w, c.channels, True, c.channels, group, staged, False)
-        slot = -(-w.kernel[0] * w.kernel[1] * c.channels // 16) * 16
+        slot = -(-w.kernel[0] * w.kernel[1] * c.channels // multiple) * multiple
         vectors = w.kernel[0] * -(-w.kernel[1] * c.channels // 16)
         band = w.kernel[0] * _padded_columns(w) * c.channels
         small = max((w.input[0] * w.input[1] * c.channels + c.pixels * c.filters) // 16, GROUP_BYTES[1])

@@ -12,7 +12,15 @@ from typing import ClassVar
 
 from edgebuild.ir.graph import Graph, Node
 from edgebuild.kernels import Variant
-from edgebuild.kernels._mve_convolution import CHUNK_CODE, SHORT, TILE, Convolution, tile_instructions, total_macs
+from edgebuild.kernels._mve_convolution import (
+    CHUNK_CODE,
+    SHORT,
+    TILE,
+    Convolution,
+    small_tile_instructions,
+    tile_instructions,
+    total_macs,
+)
 from edgebuild.kernels._mve_output import Form, chunked, join, padded_rows, pair_stream
 from edgebuild.kernels._mve_windows import Windows
 from edgebuild.kernels._parts import neighbours
@@ -24,6 +32,15 @@ WORTH = 0.012
 
 ANY_DEPTH_CODE = 850
 """Bytes of the loop for any depth."""
+
+MULTIPLE = 4
+"""Of the depth of a sum in the small form."""
+
+TAIL_CODE = 17 * 4
+"""Bytes of code that multiply a smaller chunk there."""
+
+ROUND_CODE = 2 * 4
+"""Bytes of code that end a round of the loop for any depth."""
 
 SMALL = 0.15
 """Share of a model's work below which the layers of a form do not get a function of their own."""
@@ -57,8 +74,7 @@ class Conv2DMve(Variant):
         c = Convolution.of(node, graph)
         family = _Family.of(node, graph, self.small)
         windows = family.layer(c)
-        unroll = 0 if family.depth(windows) else family.unroll
-        tile = tile_instructions(family.form, windows.slot, -(-c.filters // 4), unroll)
+        tile = family.tile_instructions(windows, -(-c.filters // 4))
         copy = windows.instructions(windows.unrolled and windows.copy == family.copy)
         stage = c.pixels * (14 + 3 * -(-c.filters // 16)) if windows.staged else 0
         groups = -(-c.pixels // windows.group)
@@ -68,8 +84,9 @@ class Conv2DMve(Variant):
         c = Convolution.of(node, graph)
         family = _Family.of(node, graph, self.small)
         windows = family.layer(c)
-        window, chunks = windows.window, -(-windows.slot // 16)
+        window, chunks = windows.window, family.chunks(windows)
         rounds = -(-chunks // family.unroll)
+        skip = (rounds * family.unroll - chunks) * CHUNK_CODE
         unrolled = windows.unrolled and windows.copy == family.copy
         scalars = {
             "pixels": c.pixels,
@@ -79,8 +96,10 @@ class Conv2DMve(Variant):
             "group": windows.group,
             "depth": family.depth(windows),
             "rounds": rounds,
-            "skip": (rounds * family.unroll - chunks) * CHUNK_CODE,
+            "skip": skip if chunks else family.unroll * CHUNK_CODE + ROUND_CODE,
         }
+        if family.tails:
+            scalars["entry"] = family.entry(windows.slot % 16, scalars["skip"])
         if family.scratch:
             staging = windows.copied + unrolled * windows.bands
             scalars |= {"copied": windows.copied, "staging": staging, "staged": windows.staged}
@@ -99,7 +118,7 @@ class Conv2DMve(Variant):
                 "band_left": window.before[1] * c.channels,
                 "band_copied": windows.band_columns * c.channels,
             }
-        rows = chunked(c.rows) if windows.direct else padded_rows(c.rows)
+        rows = chunked(c.rows) if windows.direct and not family.tails else padded_rows(c.rows, family.multiple)
         return Call(
             operands=(node.inputs[0],),
             scalars=scalars,
@@ -118,6 +137,7 @@ class _Family:
         unroll: chunks in a round of that loop.
         windows, staged: whether some layer copies windows, or stages its outputs.
         copy: of the windows whose copying is unrolled, or zeros.
+        tails: of the small form, bytes of the smaller chunks that a depth begins with, 0 for depths without.
     """
 
     form: Form
@@ -126,6 +146,7 @@ class _Family:
     windows: bool
     staged: bool
     copy: tuple[int, int, int]
+    tails: tuple[int, ...]
 
     @classmethod
     def of(cls, node: Node, graph: Graph, small: bool) -> _Family:
@@ -145,7 +166,8 @@ class _Family:
             depths = set()
         elif all(slot <= SHORT for slot in others) and sum(map(_code, others)) <= ANY_DEPTH_CODE:
             depths |= others
-        windowed = [Windows.of(c, Windows.of(c).slot in depths) for c in members]
+        multiple = MULTIPLE if small else 16
+        windowed = [Windows.of(c, Windows.of(c).slot in depths, multiple) for c in members]
         # a part of a layer may have to stage outputs where the whole one need not
         staged = part.staged > 0 or any(windows.staged > 0 for windows in windowed)
         copies: dict[tuple[int, int, int], int] = {}
@@ -160,6 +182,7 @@ class _Family:
             any(not windows.direct for windows in windowed),
             staged,
             max(sorted(copies), key=lambda key: copies[key], default=(0, 0, 0)),
+            tuple(sorted({w.slot % 16 for w in windowed})) if small else (),
         )
 
     @property
@@ -177,12 +200,33 @@ class _Family:
             "staged": int(self.staged),
             **dict(zip(("rows", "length", "step"), self.copy, strict=True)),
             **self.form.shape,
+            **({"tails": sum(1 << tail // 4 for tail in self.tails)} if self.tails else {}),
         }
+
+    @property
+    def multiple(self) -> int:
+        """Of what the depths are that have no loop of their own."""
+        return MULTIPLE if self.tails else 16
+
+    def chunks(self, windows: Windows) -> int:
+        """Chunks of 16 that the loop takes, without a smaller one before them."""
+        return windows.slot // 16 if self.tails else -(-windows.slot // 16)
+
+    def entry(self, tail: int, skip: int) -> int:
+        """Bytes of code, from the first smaller chunk's on, that a depth leaves out; ``skip``: of the loop's."""
+        tails = [t for t in self.tails if t]
+        return TAIL_CODE * (tails.index(tail) if tail else len(tails)) + (0 if tail else skip)
+
+    def tile_instructions(self, windows: Windows, quads: int) -> float:
+        """Executed instructions of one tile of four pixels."""
+        if self.tails:
+            return small_tile_instructions(self.form, windows.slot, quads, self.unroll)
+        return tile_instructions(self.form, windows.slot, quads, 0 if self.depth(windows) else self.unroll)
 
     def layer(self, c: Convolution) -> Windows:
         """The windows of a layer of the family."""
         windows = Windows.of(c)
-        return windows if windows.slot in self.depths else Windows.of(c, own_loop=False)
+        return windows if windows.slot in self.depths else Windows.of(c, own_loop=False, multiple=self.multiple)
 
     def depth(self, windows: Windows) -> int:
         """The loop that a layer takes."""

@@ -6,6 +6,7 @@ import numpy as np
 
 from edgebuild.ir.graph import Graph, Node
 from edgebuild.kernels import Variant, _thumb_conv
+from edgebuild.kernels._thumb_filters import Filters
 from edgebuild.kernels._thumb_requantization import packed, shorten
 from edgebuild.ops import Call
 
@@ -32,12 +33,20 @@ class Conv2DThumb(Variant):
     def context(self, node: Node, graph: Graph) -> Call:
         filters = _thumb_conv.filters(node, graph)
         entry = -(filters.weights.shape[1] // 4) % UNROLLED
-        return _thumb_conv.call(node, graph, packed(filters, shorten(filters)), entry, filters.narrow)
+        return _thumb_conv.call(node, graph, self.stream(filters), entry, filters.narrow)
+
+    def short(self, filters: Filters) -> np.ndarray:
+        """Which filters take the short requantization."""
+        return shorten(filters).exact
+
+    def stream(self, filters: Filters) -> np.ndarray:
+        """What the code reads, filter after filter."""
+        return packed(filters, shorten(filters))
 
     def instructions(self, node: Node, graph: Graph) -> float:
         filters = _thumb_conv.filters(node, graph)
         words = filters.weights.shape[1] / 4
-        each = np.array(_QUAD)[filters.group] * words + np.where(shorten(filters).exact, 90, 142)
+        each = np.array(_QUAD)[filters.group] * words + np.where(self.short(filters), 90, 142)
         geometry = _thumb_conv.window(node, graph)
         gather = 340 + 90 * geometry.kernel[0] + 12.5 * filters.weights.shape[1]
         return float(_thumb_conv.tiles(node, graph) * (each.sum() + gather))

@@ -439,6 +439,27 @@ def test_layers_that_share_functions(name, tmp_path):
     np.testing.assert_array_equal(found, oracles.find("numpy").run(b"", graph, entry.inputs))
 
 
+WINDOWS = ((1, 4), (1, 12), (3, 20), (1, 36), (1, 16), (3, 3), (1, 5))
+SMALL_CHAINS = {
+    **{name: layers for name, layers in CHAINS.items() if name != "depthwise"},
+    "words": [("conv_2d", kernel, 1, filters, "RELU") for kernel, filters in WINDOWS],
+}
+
+
+@pytest.mark.parametrize("name", SMALL_CHAINS)
+def test_layers_that_share_the_small_convolution(name, tmp_path):
+    """A depth begins with what is no whole chunk of 16: each such length has a part of the code, entered by offset."""
+    graph = chain(SMALL_CHAINS[name])
+    small = kernels.find("conv_2d_small_mve")
+    calls = [small.context(node, graph) for node in graph.nodes]
+    assert len({str(dict(call.shape)) for call in calls}) == 1
+    tails = {-(-graph.tensor(node, 1).elements // graph.tensor(node, 1).shape[0] // 4) * 4 % 16 for node in graph.nodes}
+    assert calls[0].shape["tails"] == sum(1 << tail // 4 for tail in tails)
+    entry = bench.entry(graph, "chain", inputs_of(graph), (small,) * len(graph.nodes))
+    (found,) = bench.run_on_core([entry], tmp_path, load.load("cortex-m55"))
+    np.testing.assert_array_equal(found, oracles.find("numpy").run(b"", graph, entry.inputs))
+
+
 @pytest.mark.parametrize("name", CHAINS)
 def test_rows_of_a_layer_call_the_function_of_the_whole_layer(name):
     """A stream computes a few rows of each layer at a time; that must not double the code."""

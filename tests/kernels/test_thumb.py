@@ -15,12 +15,13 @@ from edgebuild.ir.graph import Graph, Node
 from edgebuild.ir.types import Quantization
 from edgebuild.kernels import _thumb_conv, _thumb_depthwise
 from edgebuild.kernels._thumb_filters import Filters
-from edgebuild.kernels._thumb_requantization import evaluate, shorten
+from edgebuild.kernels._thumb_requantization import coarsen, evaluate, shorten
 from edgebuild.ops import _cases, find
 from edgebuild.target import load
 from tests.codegen import bench
 
 CORES = {"cortex-m0plus": "thumb", "cortex-m3": "thumb2"}
+WITH_SMALL = [*CORES.items(), ("cortex-m0plus", "small_thumb")]
 ACTIVATIONS = st.sampled_from(("NONE", "RELU", "RELU6", "RELU_N1_TO_1"))
 BATCH = 24
 
@@ -122,22 +123,24 @@ def check(graphs, variant, core, folder, flags=("-O2",)):
     return len(chosen)
 
 
-@pytest.mark.parametrize("core", CORES)
 class TestGenerated:
+    @pytest.mark.parametrize(("core", "variant"), WITH_SMALL)
     @batches(convolutions)
-    def test_convolutions(self, core, tmp_path_factory, graphs):
-        variant = kernels.find(f"conv_2d_{CORES[core]}")
-        assert check(graphs, variant, core, tmp_path_factory.mktemp("conv")) >= BATCH // 2
+    def test_convolutions(self, core, variant, tmp_path_factory, graphs):
+        found = kernels.find(f"conv_2d_{variant}")
+        assert check(graphs, found, core, tmp_path_factory.mktemp("conv")) >= BATCH // 3
 
+    @pytest.mark.parametrize(("core", "variant"), WITH_SMALL)
     @batches(lambda: convolutions(depthwise=True))
-    def test_depthwise_convolutions(self, core, tmp_path_factory, graphs):
-        variant = kernels.find(f"depthwise_conv_2d_{CORES[core]}")
-        assert check(graphs, variant, core, tmp_path_factory.mktemp("depthwise")) >= BATCH // 2
+    def test_depthwise_convolutions(self, core, variant, tmp_path_factory, graphs):
+        found = kernels.find(f"depthwise_conv_2d_{variant}")
+        assert check(graphs, found, core, tmp_path_factory.mktemp("depthwise")) >= BATCH // 3
 
+    @pytest.mark.parametrize("core", CORES)
     @batches(dense)
     def test_dense_layers(self, core, tmp_path_factory, graphs):
-        variant = kernels.find(f"fully_connected_{CORES[core]}")
-        assert check(graphs, variant, core, tmp_path_factory.mktemp("dense")) >= BATCH // 2
+        found = kernels.find(f"fully_connected_{CORES[core]}")
+        assert check(graphs, found, core, tmp_path_factory.mktemp("dense")) >= BATCH // 3
 
 
 def layer(weights, bias=0, out_scale=4.0, zero_out=-128, activation="RELU", weight_scale=0.01, width=4):
@@ -182,12 +185,11 @@ def test_groups_are_as_long_as_the_lanes_allow(weights, group):
     assert filters_of(layer(weights)).group.tolist() == [group]
 
 
-@pytest.mark.parametrize("core", CORES)
-def test_lanes_at_their_limits(core, tmp_path):
+@pytest.mark.parametrize(("core", "variant"), WITH_SMALL)
+def test_lanes_at_their_limits(core, variant, tmp_path):
     """Sums of 255 and 256 times the least input in one lane, beside a negative one in the other."""
     graphs = [layer(w, out_scale=scale) for w, _ in GROUPS for scale in (0.2, 2.0)]
-    variant = kernels.find(f"conv_2d_{CORES[core]}")
-    assert check(graphs, variant, core, tmp_path) == len(graphs)
+    assert check(graphs, kernels.find(f"conv_2d_{variant}"), core, tmp_path) == len(graphs)
 
 
 @pytest.mark.parametrize(
@@ -232,10 +234,56 @@ def test_the_short_requantization_is_exact_where_it_says_so(multiplier, shift, z
     np.testing.assert_array_equal(found, np.clip(raw, zero_point, 127 - narrow))
 
 
+@settings(max_examples=120, deadline=None, derandomize=True)
+@given(
+    multiplier=st.integers(2**30, 2**31 - 1),
+    shift=st.integers(1, 13),
+    bias=st.sampled_from((9, -70_000, 70_000)),
+    shared=st.booleans(),
+    weights=st.lists(st.integers(-127, 127), min_size=4, max_size=4),
+)
+def test_the_coarse_requantization_is_exact_where_it_says_so(multiplier, shift, bias, shared, weights):
+    """The same with a power of two as limit, as the code computes it: from the word, and with the output in 9 bits."""
+    one = np.array([1], np.int64)
+    filters = Filters(np.array([weights]), one * bias, one * multiplier, one * shift, -128, -128, 127)
+    short = coarsen(filters, shared)
+    if not short.exact[0]:
+        return
+    least, greatest = (int(v[0]) for v in filters.reach)
+    a = np.arange(least, greatest + 1)
+    word = int(short.factor[0])
+    assert not shared or (word & 63) == shift << 1
+    factor = np.array([word >> shift - 5 if shared else word])
+    steps = evaluate(np.where((a >= 0) & (a < 1 << shift + 9), a, 0), factor, np.array([shift]))
+    assert steps.max() < 512
+    found = np.where(a < 0, -128, np.where((steps > 255) | (a >= 1 << shift + 9), 127, steps - 128))
+    raw = arithmetic.requantize(a, multiplier, -shift) - 128
+    np.testing.assert_array_equal(found, np.clip(raw, -128, 127))
+
+
 def test_most_filters_of_a_usual_layer_take_the_short_requantization():
     random = np.random.default_rng(3)
-    graph = layer(random.integers(-127, 128, (200, 64)), out_scale=0.35)
-    assert shorten(filters_of(graph)).exact.mean() > 0.99
+    found = filters_of(layer(random.integers(-127, 128, (200, 64)), out_scale=0.35))
+    assert shorten(found).exact.mean() > 0.99
+    assert coarsen(found, shared=False).exact.mean() > 0.99
+    assert coarsen(found, shared=True).exact.mean() > 0.95
+
+
+@pytest.mark.parametrize("op", ["conv_2d", "depthwise_conv_2d"])
+def test_the_small_form_takes_a_word_less_a_filter_but_cannot_clamp_narrower(op):
+    graph = layer(np.full((6, 8), 90)) if op == "conv_2d" else strided((2,))
+    usual, small = kernels.find(f"{op}_thumb"), kernels.find(f"{op}_small_thumb")
+    node = graph.nodes[0]
+    lengths = [len(kernel.context(node, graph).arrays["stream"]) for kernel in (usual, small)]
+    if op == "conv_2d":
+        assert lengths == [6 * (1 + 2 + 2), 6 * (1 + 2 + 1)]
+        assert small.instructions(node, graph) > usual.instructions(node, graph)
+    node = replace(node, options={**node.options, "fused_activation_function": "RELU6"})
+    assert small.exact(node, graph) is (usual.exact(node, graph) and not narrow_at(op, node, graph))
+
+
+def narrow_at(op, node, graph):
+    return (_thumb_conv if op == "conv_2d" else _thumb_depthwise).filters(node, graph).narrow
 
 
 def test_constant_filters_lose_their_weights():
@@ -272,10 +320,10 @@ def strided(strides, kernel=3, channels=6, bias=0):
     return Graph("chain", tuple(tensors), tuple(nodes), (0,), (at,))
 
 
-@pytest.mark.parametrize("core", CORES)
-def test_depthwise_layers_of_all_strides_share_a_function(core, tmp_path):
+@pytest.mark.parametrize(("core", "variant"), WITH_SMALL)
+def test_depthwise_layers_of_all_strides_share_a_function(core, variant, tmp_path):
     graph = strided((1, 2, 1, 3))
-    kernel = kernels.find(f"depthwise_conv_2d_{CORES[core]}")
+    kernel = kernels.find(f"depthwise_conv_2d_{variant}")
     calls = [kernel.context(node, graph) for node in graph.nodes]
     rows = [kernels.part(node, graph, 1, 2) for node in graph.nodes]
     shapes = {str(dict(c.shape)) for c in calls + [kernel.context(part.node, part.graph) for part in rows]}
@@ -288,11 +336,10 @@ def test_depthwise_layers_of_all_strides_share_a_function(core, tmp_path):
     np.testing.assert_array_equal(found, oracles.find("numpy").run(b"", graph, entry.inputs))
 
 
-@pytest.mark.parametrize("core", CORES)
-def test_biases_beside_the_last_tap(core, tmp_path):
+@pytest.mark.parametrize(("core", "variant"), WITH_SMALL)
+def test_biases_beside_the_last_tap(core, variant, tmp_path):
     """Nine, 25 and 49 taps leave one in their last word, 4 and 16 none; the bias has 24 bits wherever it lies."""
     graphs = [strided((1,), kernel, 3, bias) for kernel in (2, 3, 4, 5, 7) for bias in (-8_000_000, -1, 8_000_000)]
     kept = [_thumb_depthwise.filters(g.nodes[0], g).weights.any() for g in graphs]
     assert all(kept[3:]), kept  # the sums of two by two taps hardly vary beside a bias of eight million
-    kernel = kernels.find(f"depthwise_conv_2d_{CORES[core]}")
-    assert check(graphs, kernel, core, tmp_path) == len(graphs)
+    assert check(graphs, kernels.find(f"depthwise_conv_2d_{variant}"), core, tmp_path) == len(graphs)
