@@ -100,8 +100,9 @@ def _shapes(options: dict[str, Any], values: Any) -> tuple[tuple[int, ...], tupl
     if (shape is None or outputs is None) and model is not None:
         from edgebuild import pipeline
 
-        theirs = pipeline.shapes(model)
-        shape, outputs = shape or theirs[0], outputs or theirs[1]
+        inputs, answers = pipeline.shapes(model)
+        shape = shape or (inputs[0][1] if len(inputs) == 1 else None)
+        outputs = outputs or answers
     missing = [name for name, known in (("--input", shape), ("--outputs", outputs)) if known is None]
     if missing:
         remedy = f"give {' and '.join(missing)}, for example --input 28x28x1 --outputs 10"

@@ -23,6 +23,16 @@ Fed: TypeAlias = "NDArray[Any] | tuple[NDArray[Any], ...]"
 """Samples ``(count, *input shape)``; of a model with several inputs one array for each, in their order."""
 
 
+def each(samples: Fed) -> tuple[NDArray[Any], ...]:
+    """The samples of each input."""
+    return samples if isinstance(samples, tuple) else (samples,)
+
+
+def picked(samples: Fed, rows: Any) -> Fed:
+    """Some of the samples: ``rows`` is whatever indexes an array's first axis."""
+    return tuple(one[rows] for one in samples) if isinstance(samples, tuple) else samples[rows]
+
+
 @dataclass(frozen=True)
 class Port:
     """An input of the model to convert: ``shape`` begins with batch 1, ``dtype`` is numpy's name."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from edgebuild.convert import Fed, Result, Source, _converter, _flatbuffer, _float_tensors, _search
+from edgebuild.convert import Fed, Result, Source, _converter, _flatbuffer, _float_tensors, _search, each
 from edgebuild.convert._int8_settings import Int8Settings
 from edgebuild.errors import UnsupportedError
 
@@ -35,7 +35,7 @@ def int8(
         converter._experimental_calibrate_only = True
 
     calibrated = _converter.run(source, only_calibrate)
-    if _plain(source, calibrated) and not isinstance(samples, tuple):
+    if _plain(source, calibrated):
         rest = lambda done: progress(0.2 + 0.8 * done)  # noqa: E731
         result = _search.quantized(source, calibrated, samples, io, settings, rest)
     else:
@@ -63,7 +63,7 @@ def int16x8(source: Source, samples: Fed, progress: Callable[[float], None]) -> 
 
 def _feed(converter: Any, tf: Any, samples: Fed, progress: Callable[[float], None]) -> None:
     def feed() -> Iterator[list[Any]]:
-        arrays = samples if isinstance(samples, tuple) else (samples,)
+        arrays = each(samples)
         for index in range(len(arrays[0])):
             progress(index / len(arrays[0]))
             yield [array[index : index + 1] for array in arrays]
@@ -73,9 +73,9 @@ def _feed(converter: Any, tf: Any, samples: Fed, progress: Callable[[float], Non
 
 
 def _plain(source: Source, content: bytes) -> bool:
-    """Whether ranges can be chosen: one real input, and no operator that keeps a state or ranges of its own."""
+    """Whether ranges can be chosen: real inputs, and no operator that keeps a state or ranges of its own."""
     tree = _flatbuffer.read(content)
-    if len(source.inputs) != 1 or source.inputs[0].dtype != "float32" or len(tree.subgraphs) != 1:
+    if any(port.dtype != "float32" for port in source.inputs) or len(tree.subgraphs) != 1:
         return False
     tensors = tree.subgraphs[0].tensors
     held = any(tensor.isVariable for tensor in tensors)

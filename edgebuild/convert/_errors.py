@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgebuild.convert import _flatbuffer, _statistics
+from edgebuild.convert import Fed, _flatbuffer, _statistics, each
 
 _WORST = 5
 
@@ -49,20 +49,20 @@ def decisive(tree: Any) -> tuple[list[str], bool]:
     return names, classes and len(names) == 1
 
 
-def answers(content: bytes, samples: NDArray[Any], names: list[str]) -> NDArray[np.float64]:
+def answers(content: bytes, samples: Fed, names: list[str]) -> NDArray[np.float64]:
     """The tensors ``names``, flat, for each sample: ``(samples, elements)``."""
     tree, interpreter = _flatbuffer.read(content), _statistics.runner(content)
     tensors = tree.subgraphs[0].tensors
     by_name = {_flatbuffer.name(tensor): index for index, tensor in enumerate(tensors)}
     rows = []
-    for number in range(len(samples)):
-        _statistics.run(interpreter, samples[number : number + 1])
+    for number in range(len(each(samples)[0])):
+        _statistics.run(interpreter, samples, number)
         parts = [_statistics.real(interpreter, tensors[by_name[one]], by_name[one]).reshape(-1) for one in names]
         rows.append(np.concatenate(parts))
     return np.stack(rows)
 
 
-def by_layer(content: bytes, original: bytes, samples: NDArray[Any]) -> list[dict[str, Any]]:
+def by_layer(content: bytes, original: bytes, samples: Fed) -> list[dict[str, Any]]:
     """Signal to noise of each operator's output in decibels, the worst first.
 
     Noise is what the integer model ``content`` makes otherwise than the float one, earlier layers' errors included.
@@ -77,9 +77,9 @@ def by_layer(content: bytes, original: bytes, samples: NDArray[Any]) -> list[dic
         if name in known and _flatbuffer.kind(tree, operator) not in ("QUANTIZE", "DEQUANTIZE"):
             compared.append((operator, int(operator.outputs[0]), known[name]))
     signal, noise = np.zeros(len(compared)), np.zeros(len(compared))
-    for number in range(len(samples)):
-        _statistics.run(ours, samples[number : number + 1])
-        _statistics.run(theirs, samples[number : number + 1])
+    for number in range(len(each(samples)[0])):
+        _statistics.run(ours, samples, number)
+        _statistics.run(theirs, samples, number)
         for place, (_, index, source) in enumerate(compared):
             exact = np.asarray(theirs.get_tensor(source), np.float64)
             signal[place] += float((exact**2).sum())

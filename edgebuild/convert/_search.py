@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from edgebuild.convert import (
+    Fed,
     Result,
     Source,
     _bias,
@@ -20,6 +20,8 @@ from edgebuild.convert import (
     _levels,
     _ranges,
     _statistics,
+    each,
+    picked,
 )
 from edgebuild.convert._int8_settings import Int8Settings
 
@@ -44,7 +46,7 @@ class _Try:
 def quantized(
     source: Source,
     calibrated: bytes,
-    samples: NDArray[Any],
+    samples: Fed,
     io: str,
     settings: Int8Settings,
     progress: Callable[[float], None],
@@ -54,10 +56,11 @@ def quantized(
     Args:
         calibrated: the float .tflite as the converter calibrated it.
     """
-    few = len(samples) < _FEW
-    deciding = samples if few else samples[::_EVERY]
-    learnt = samples if few else np.delete(samples, np.s_[::_EVERY], axis=0)
-    deciding = deciding[:_DECIDING]
+    count = len(each(samples)[0])
+    few = count < _FEW
+    decides = np.arange(count) % _EVERY == 0
+    deciding = picked(samples if few else picked(samples, decides), np.s_[:_DECIDING])
+    learnt = samples if few else picked(samples, ~decides)
     names, classes = _errors.decisive(_flatbuffer.read(calibrated))
     expected = _errors.answers(calibrated, deciding, names)
     seen = _statistics.collect(calibrated, learnt, lambda done: progress(0.4 * done))

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgebuild.convert import _flatbuffer
+from edgebuild.convert import Fed, _flatbuffer, each
 
 BINS = 2048
 
@@ -52,14 +52,15 @@ def runner(content: bytes) -> Any:
     return interpreter
 
 
-def run(interpreter: Any, sample: NDArray[Any]) -> None:
-    """Feed one sample ``(1, …)`` of float32, quantized where the model takes integers."""
-    port = interpreter.get_input_details()[0]
-    if port["dtype"] != np.float32:
-        scale, zero_point = port["quantization"]
-        limits = np.iinfo(port["dtype"])
-        sample = np.clip(np.round(sample / scale) + zero_point, limits.min, limits.max).astype(port["dtype"])
-    interpreter.set_tensor(port["index"], sample)
+def run(interpreter: Any, samples: Fed, number: int) -> None:
+    """Feed sample ``number`` of float32, quantized where the model takes integers."""
+    for port, array in zip(interpreter.get_input_details(), each(samples), strict=True):
+        sample = array[number : number + 1]
+        if port["dtype"] != np.float32:
+            scale, zero_point = port["quantization"]
+            limits = np.iinfo(port["dtype"])
+            sample = np.clip(np.round(sample / scale) + zero_point, limits.min, limits.max).astype(port["dtype"])
+        interpreter.set_tensor(port["index"], sample)
     interpreter.invoke()
 
 
@@ -80,24 +81,25 @@ def activations(tree: Any) -> list[int]:
     return [index for index in every if _flatbuffer.dtype(graph.tensors[index]) == "FLOAT32"]
 
 
-def collect(content: bytes, samples: NDArray[Any], progress: Callable[[float], None]) -> dict[int, Seen]:
+def collect(content: bytes, samples: Fed, progress: Callable[[float], None]) -> dict[int, Seen]:
     """What every activation of the float ``content`` is like over ``samples``."""
     tree, interpreter = _flatbuffer.read(content), runner(content)
     indices = activations(tree)
     seen: dict[int, Seen] = {}
-    for number in range(len(samples)):
-        run(interpreter, samples[number : number + 1])
+    count = len(each(samples)[0])
+    for number in range(count):
+        run(interpreter, samples, number)
         for index in indices:
             values = np.asarray(interpreter.get_tensor(index), np.float64)
-            _note(seen, index, values, len(samples))
-        progress(number / len(samples) / 2)
-    for number in range(len(samples)):
-        run(interpreter, samples[number : number + 1])
+            _note(seen, index, values, count)
+        progress(number / count / 2)
+    for number in range(count):
+        run(interpreter, samples, number)
         for index in indices:
             one = seen[index]
             top = one.high if one.high > one.low else one.low + 1
             one.counts += np.histogram(interpreter.get_tensor(index), BINS, (one.low, top))[0]
-        progress(0.5 + number / len(samples) / 2)
+        progress(0.5 + number / count / 2)
     return seen
 
 

@@ -39,12 +39,14 @@ class Inspection:
     Attributes:
         writer: who wrote it: ``Keras 3.15.1``, ``Keras 2.4.0``, ``TensorFlow``.
         layers: in the file's order, nested ones included; empty where the format has none.
-        shapes: of the only input and of the output, without batch; None where the file does not state them.
+        inputs: name and shape of each, without batch, in the model's order; empty where the file does not state them.
+        output: shape of the first one, without batch, where the file states it.
     """
 
     writer: str
     layers: tuple[Layer, ...] = ()
-    shapes: tuple[tuple[int, ...] | None, tuple[int, ...] | None] = (None, None)
+    inputs: tuple[tuple[str, tuple[int, ...]], ...] = ()
+    output: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True)

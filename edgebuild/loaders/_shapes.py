@@ -1,4 +1,4 @@
-"""Shapes of a Keras model's input and output, read from its config alone, where that says them."""
+"""Shapes of a Keras model's inputs and output, read from its config alone, where that says them."""
 
 from __future__ import annotations
 
@@ -13,24 +13,45 @@ _KEEP = frozenset(
 """Layers behind the last one with weights that leave its shape as it is."""
 
 
-def of(config: Any) -> tuple[Shape, Shape]:
-    """Shapes of the only input and of the output, without batch; None where only building the model would tell.
+def inputs(config: Any) -> tuple[tuple[str, tuple[int, ...]], ...]:
+    """Name and shape of each input, without batch, in the model's order; empty where only building it would tell.
 
     Args:
         config: the vetted config of the model.
     """
     layers = _layers(config)
-    shapes = [layer["config"].get(key) for layer in layers for key in ("batch_shape", "batch_input_shape")]
-    given = next((shape for shape in shapes if isinstance(shape, list)), None)
-    return _whole(given[1:]) if given and not _several(config) else None, _output(config)
+    named = _input_layers(config)
+    if isinstance(named, dict):  # whose order only the model tells
+        return ()
+    if named is not None:
+        by_name = {str(layer["config"].get("name")): layer for layer in layers}
+        layers = [by_name[name] for name in named if name in by_name]
+        if len(layers) != len(named):
+            return ()
+    else:
+        layers = [layer for layer in layers if _given(layer) is not None][:1]
+    found = [(str(layer["config"].get("name")), _whole((_given(layer) or [None])[1:])) for layer in layers]
+    known = tuple((name, shape) for name, shape in found if shape is not None)
+    return known if len(known) == len(found) else ()
 
 
-def _several(config: Any) -> bool:
-    """Whether the model has more than one input."""
+def _input_layers(config: Any) -> list[str] | dict[str, Any] | None:
+    """Names of the layers that a functional model begins with, in its order or by a key; None for another model."""
     inside = config.get("config") if isinstance(config, dict) else None
-    inputs = inside.get("input_layers") if isinstance(inside, dict) else None
-    nested = isinstance(inputs, list) and all(isinstance(entry, list) for entry in inputs)
-    return (nested and len(inputs or ()) > 1) or (isinstance(inputs, dict) and len(inputs) > 1)
+    entries = inside.get("input_layers") if isinstance(inside, dict) else None
+    if isinstance(entries, dict):
+        return entries
+    if not isinstance(entries, list) or not entries:
+        return None
+    if isinstance(entries[0], str):  # one input, as Keras 3 writes it
+        return [entries[0]]
+    return [str(entry[0]) for entry in entries if isinstance(entry, list) and entry]
+
+
+def _given(layer: dict[str, Any]) -> list[Any] | None:
+    """The shape that a layer takes, with batch."""
+    shapes = (layer["config"].get(key) for key in ("batch_shape", "batch_input_shape"))
+    return next((shape for shape in shapes if isinstance(shape, list)), None)
 
 
 def _layers(model: Any) -> list[dict[str, Any]]:
@@ -40,12 +61,12 @@ def _layers(model: Any) -> list[dict[str, Any]]:
     return [layer for layer in entries if isinstance(layer, dict) and isinstance(layer.get("config"), dict)]
 
 
-def _output(model: Any) -> Shape:
-    """Of a chain that ends in Dense or Reshape."""
+def output(model: Any) -> Shape:
+    """Shape of what comes out, without batch, of a chain that ends in Dense or Reshape; None of another."""
     for layer in reversed(_layers(model)):
         kind, config = layer.get("class_name"), layer["config"]
         if kind in ("Functional", "Sequential", "Model"):
-            return _output(layer)
+            return output(layer)
         if kind == "Dense":
             return _whole([config.get("units")])
         if kind == "Reshape":

@@ -31,7 +31,7 @@ class KerasH5(Loader):
             version = _hdf5.text(file.attrs.get("keras_version", "2"))
             config = _hdf5.parse(raw, place, "model_config")
         layers = _allow_list.check(config, place, custom.of(_keras.writer(version)), allow_unsafe=allow_unsafe)
-        return Inspection(f"Keras {version}", layers, _shapes.of(config))
+        return Inspection(f"Keras {version}", layers, _shapes.inputs(config), _shapes.output(config))
 
     def load(self, path: Path, *, allow_unsafe: bool) -> Loaded:
         with _hdf5.open_file(str(path), str(path)) as file:

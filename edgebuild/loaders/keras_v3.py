@@ -36,7 +36,7 @@ class KerasV3(Loader):
         layers = _allow_list.check(config, place, custom.of(_keras.writer(version)), allow_unsafe=allow_unsafe)
         with _hdf5.open_file(weights, place) as file:
             _hdf5.refuse_outside_data(file, place)
-        return Inspection(f"Keras {version}", layers, _shapes.of(config))
+        return Inspection(f"Keras {version}", layers, _shapes.inputs(config), _shapes.output(config))
 
     def load(self, path: Path, *, allow_unsafe: bool) -> Loaded:
         with zipfile.ZipFile(path) as archive:

@@ -106,14 +106,14 @@ def _split(request: Request, settings: AutoSettings, stages: Stages) -> Path:
     """The data as two folders: ``training``, and ``held_out`` to choose by."""
     from edgebuild.pipeline import look, model
 
-    shape = look.shapes(request.config.model)[0]
-    if shape is None:
+    inputs, _ = look.shapes(request.config.model)
+    if not inputs:
         raise UsageError(
             str(request.config.model),
-            "does not state the shape of a single input, and auto needs to know it before TensorFlow is started",
-            "give a .keras or .h5 with one Input as its first layer, or list the steps",
+            "does not state the shapes of its inputs, and auto needs to know them before TensorFlow is started",
+            "give a .keras or .h5 that begins with Input layers, or list the steps",
         )
-    return model.split(request, (1, *shape), settings.held_out, stages)
+    return model.split(request, tuple((name, (1, *shape)) for name, shape in inputs), settings.held_out, stages)
 
 
 def _tried(request: Request, recipe: Recipe, folder: Path, stages: Stages) -> Trial:

@@ -50,8 +50,10 @@ def inspect(model: Path, target: str | None = None) -> Inspection:
     return _tflite(model, target) if kind == "tflite" else _layers(model, kind)
 
 
-def shapes(model: Path) -> tuple[tuple[int, ...] | None, tuple[int, ...] | None]:
-    """Shapes of the only input and the first output of ``model``, without batch; None where its file states none.
+def shapes(model: Path) -> tuple[tuple[tuple[str, tuple[int, ...]], ...], tuple[int, ...] | None]:
+    """Name and shape of each input of ``model``, and shape of its first output, without batch.
+
+    No inputs, or None, where its file states none.
 
     Raises:
         UsageError: it is not a model, or is damaged.
@@ -60,10 +62,11 @@ def shapes(model: Path) -> tuple[tuple[int, ...] | None, tuple[int, ...] | None]
 
     kind = loaders.recognise(model)
     if kind != "tflite":
-        return loaders.find(kind).inspect(model, allow_unsafe=True).shapes
+        found = loaders.find(kind).inspect(model, allow_unsafe=True)
+        return found.inputs, found.output
     graph = frontends.find("tflite").read(model.read_bytes(), "model", str(model))
-    given = graph.tensors[graph.inputs[0]].shape[1:] if len(graph.inputs) == 1 else None
-    return given, graph.tensors[graph.outputs[0]].shape[1:]
+    given = [graph.tensors[index] for index in graph.inputs]
+    return tuple((one.name, one.shape[1:]) for one in given), graph.tensors[graph.outputs[0]].shape[1:]
 
 
 def _layers(model: Path, kind: str) -> Inspection:

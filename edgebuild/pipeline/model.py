@@ -103,11 +103,13 @@ def _plain(name: str) -> str:
     return name.split(":")[0].removeprefix("serving_default_")
 
 
-def split(request: Request, shape: tuple[int, ...], held_out: int, stages: Stages) -> Path:
+def split(
+    request: Request, inputs: tuple[tuple[str, tuple[int, ...]], ...], held_out: int, stages: Stages
+) -> Path:
     """Labelled data as the folders ``training`` and ``held_out``, for choices.
 
     Args:
-        shape: that the model takes, with batch 1.
+        inputs: name and shape, with batch 1, of each of the model's inputs.
         held_out: how many samples are kept aside at most, where no validation data is given.
 
     Raises:
@@ -115,10 +117,10 @@ def split(request: Request, shape: tuple[int, ...], held_out: int, stages: Stage
     """
 
     def work(folder: Path) -> None:
-        job = dataclasses.replace(_job(request, folder), inputs=(("x", shape),), held_out=held_out, steps=())
+        job = dataclasses.replace(_job(request, folder), inputs=inputs, held_out=held_out, steps=())
         client.split(job, _relay(stages, "split"))
 
-    return _stored(stages, "split", cache.key(request.model_key, shape, held_out), work)
+    return _stored(stages, "split", cache.key(request.model_key, inputs, held_out), work)
 
 
 def _relay(stages: Stages, name: str) -> Callable[[Progress], None]:

@@ -57,7 +57,7 @@ def read(source: DataSource, role: str, inputs: Sequence[Input], seed: int) -> S
     if source.kind == "python":
         found, y = _python(source, role, inputs, seed, place)
     else:
-        found, y = {"npz": _npz, "npy": _npy}[source.kind](source, _names(len(inputs)), place)
+        found, y = {"npz": _npz, "npy": _npy}[source.kind](source, names(len(inputs)), place)
     xs = tuple(
         _input(x, role, entry, parts.of_input(entry, inputs, place)) for x, entry in zip(found, inputs, strict=True)
     )
@@ -68,7 +68,7 @@ def read(source: DataSource, role: str, inputs: Sequence[Input], seed: int) -> S
     return Samples(xs, _labels(y, len(xs[0]), place), place)
 
 
-def _names(inputs: int) -> list[str]:
+def names(inputs: int) -> list[str]:
     """What the arrays are called in files."""
     return ["x"] if inputs == 1 else [f"x{number}" for number in range(inputs)]
 

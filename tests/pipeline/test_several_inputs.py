@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 from edgebuild import pipeline
-from edgebuild.errors import UsageError
 from tests.pipeline.conftest import settings
 from tests.worker.models import models
 
@@ -52,13 +52,15 @@ def test_proven_with_its_own_data(models: Path, tmp_path: Path) -> None:
     assert second.accuracy["device"] == report.accuracy["device"]
 
 
-def test_auto_needs_one_input(models: Path, tmp_path: Path) -> None:
-    data = str(models / "fusion_modern.npz")
-    given = {"data__calibration": data, "data__training": data, "compress__steps": "auto"}
-    model = models / "fusion_modern.keras"
-    with pytest.raises(UsageError) as caught:
-        pipeline.build(settings(model, tmp_path, "cortex-m4", **given), "cortex-m4")
-    assert str(caught.value) == (
-        f"{model}: does not state the shape of a single input, and auto needs to know it before TensorFlow is started\n"
-        "  remedy: give a .keras or .h5 with one Input as its first layer, or list the steps"
-    )
+def test_auto_chooses_for_all_inputs(models: Path, tmp_path: Path) -> None:
+    """By samples that have both inputs; the order is the model's, whatever the data's is."""
+    (tmp_path / "data.py").write_text(DATA.format(path=str(models / "fusion_modern.npz")))
+    data = f"{tmp_path}/data.py:samples"
+    given = {"data__calibration": data, "data__training": data, "data__validation": data, "data__evaluation": data}
+    given |= {"compress__steps": [{"auto": {"trials": 2, "epochs": 1}}], "gates__accuracy_drop": 0.5}
+    report = pipeline.build(settings(models / "fusion_modern.keras", tmp_path, "cortex-m4", **given), "cortex-m4")
+    assert report.emulation is not None and report.emulation["mismatched_bytes"] == 0
+    assert report.accuracy is not None and report.accuracy["device"] > 0.5
+    (record,) = tmp_path.rglob("*.trials.json")
+    trials = json.loads(record.read_text())["trials"]
+    assert len(trials) == 2 and not any(trial["failure"] for trial in trials)

@@ -106,6 +106,10 @@ def test_each_of_several_inputs_is_calibrated_and_fed_as_itself(convert: Convert
     data = DataSource("npz", models / f"fusion_{kind}.npz")
     converted = convert(f"fusion_{kind}.keras", calibration=data, evaluation=data, training=None)
     assert converted.float_accuracy == 1.0
+    (quantize,) = converted.compression
+    assert {one["ranges"] for one in quantize.after["tried"]} == {"min_max", "percentile", "mse"}
+    assert any(one["bias_corrected"] for one in quantize.after["tried"])
+    assert {"see", "feel"} <= {layer["layer"] for layer in quantize.after["layers"]}
 
     from ai_edge_litert.interpreter import Interpreter
 
