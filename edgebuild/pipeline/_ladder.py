@@ -168,23 +168,37 @@ def following(
 
 
 def _further(done: dict[Recipe, Trial], precision: str) -> Recipe | None:
-    """The best lever at the strength that halves what is not known yet."""
+    """A lever at the strength that halves what is not known yet: each that a half is borne of, the best one first.
+
+    How far accuracy lets a lever go is not seen at a half: the dearer one there may end cheaper.
+    """
     halves = [done[Recipe(lever, HALF, precision=precision)] for lever in LEVERS]
-    accurate = [trial for trial in halves if trial.accurate]
-    if accurate:
-        lever = min(accurate, key=lambda trial: trial.cost).recipe.lever
-    else:
+    driven = sorted((trial for trial in halves if trial.accurate), key=lambda trial: trial.cost)
+    if not driven:
         real = [trial for trial in halves if not trial.failure]
-        if not real:
-            return None
-        lever = min(real, key=lambda trial: trial.missing).recipe.lever
+        driven = sorted(real, key=lambda trial: trial.missing)[:1]
+    found = (_driven(trial.recipe.lever, done, precision) for trial in driven)
+    return next((recipe for recipe in found if recipe is not None), None)
+
+
+def _driven(lever: str, done: dict[Recipe, Trial], precision: str) -> Recipe | None:
+    """``lever`` halfway between what is borne of it and what is not; None where those are close."""
+    nothing = done[Recipe()]
     own = {r.strength: t for r, t in done.items() if r == Recipe(lever, r.strength, precision=precision)}
     low = max((strength for strength, trial in own.items() if trial.accurate), default=0.0)
     high = min((strength for strength, trial in own.items() if not trial.accurate and strength > low), default=1.0)
-    if high - low <= STEP + 1e-9:
-        return None
+    apart = high - low
+    if high in own and low in own:  # ranks are whole numbers: two strengths may leave much the same
+        apart = min(apart, _gone(own[high], nothing) - _gone(own[low], nothing))
     strength = round((low + high) / 2, 3)
-    return None if strength in own else Recipe(lever, strength, precision=precision)
+    return None if apart <= STEP + 1e-9 or strength in own else Recipe(lever, strength, precision=precision)
+
+
+def _gone(trial: Trial, nothing: Trial) -> float:
+    """Share of the multiply-accumulates that a trial took away."""
+    if not trial.macs or not nothing.macs:
+        return trial.recipe.strength
+    return 1 - trial.macs / nothing.macs
 
 
 def _finish(trials: Sequence[Trial], done: dict[Recipe, Trial], skips: bool) -> Recipe | None:

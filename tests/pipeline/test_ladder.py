@@ -53,7 +53,7 @@ def world(
     return answer
 
 
-def test_the_best_lever_is_driven_as_far_as_it_bears() -> None:
+def test_levers_are_driven_as_far_as_they_bear() -> None:
     trials = search(world({"channels": 0.55, "factorize": 0.83}))
     assert [trial.recipe for trial in trials[:3]] == [
         Recipe(),
@@ -62,8 +62,40 @@ def test_the_best_lever_is_driven_as_far_as_it_bears() -> None:
     ]
     found = _ladder.best(trials)
     assert found is not None
-    assert found.recipe.lever == "channels", "all accurate levers cost the same at half, so the first goes on"
-    assert 0.55 - _ladder.STEP <= found.recipe.strength <= 0.55
+    assert found.recipe.lever == "factorize"
+    assert 0.83 - _ladder.STEP <= found.recipe.strength <= 0.83
+    ends = [t.recipe.strength for t in trials if t.recipe.lever == "channels" and t.accurate]
+    assert 0.55 - _ladder.STEP <= max(ends) <= 0.55
+
+
+def test_a_lever_that_is_dearer_at_half_may_end_cheaper() -> None:
+    bears = world({"channels": 0.81, "factorize": 0.6})
+
+    def answer(recipe: Recipe) -> Trial:
+        trial = bears(recipe)
+        return dataclasses.replace(trial, flash=trial.flash * 0.9 if recipe.lever == "factorize" else trial.flash)
+
+    trials = search(answer)
+    levers = [trial.recipe.lever for trial in trials]
+    assert levers.index("factorize", 3) < levers.index("channels", 3), "what is cheaper at half goes on first"
+    found = _ladder.best(trials)
+    assert found is not None
+    assert found.recipe.lever == "channels"
+    assert 0.81 - _ladder.STEP <= found.recipe.strength <= 0.81
+
+
+def test_strengths_that_leave_the_same_are_not_told_apart() -> None:
+    """Ranks are whole: between a half, which is borne, and five eighths, which is not, there may be nothing."""
+    bears = world({"channels": -1, "factorize": 0.55})
+
+    def answer(recipe: Recipe) -> Trial:
+        trial = bears(recipe)
+        whole = {0.5: 440, 0.625: 410}.get(recipe.strength, trial.macs)
+        return dataclasses.replace(trial, macs=whole if recipe.lever == "factorize" else trial.macs)
+
+    strengths = [trial.recipe.strength for trial in search(answer) if trial.recipe.lever == "factorize"]
+    assert strengths[:3] == [0.5, 0.75, 0.625]
+    assert not {0.562, 0.563, 0.594} & set(strengths)
 
 
 def test_a_lever_that_half_is_too_much_for_is_used_less() -> None:
