@@ -100,7 +100,8 @@ def patched(
     """``content`` with other values, and scales, in the constant tensors of these numbers; nothing else moves.
 
     Written anew from Python, a .tflite would be larger, and its buffers not aligned as the runtimes like them.
-    Both are of the size that they had.  Tensors that are not :func:`alone` are left as they are.
+    Both are of the size that they had.  Values of tensors that are not :func:`alone` are left as they are, and scales of
+    those that several operators read.
     """
     written = bytearray(content)
     model = _schema().Model.GetRootAsModel(written, 0)
@@ -109,7 +110,7 @@ def patched(
             buffer = tree.subgraphs[0].tensors[number].buffer
             model.Buffers(buffer).DataAsNumpy()[:] = np.frombuffer(np.ascontiguousarray(new).tobytes(), np.uint8)
     for number, scale in (scales or {}).items():
-        if alone(tree, number):
+        if readers(tree, number) == 1:
             model.Subgraphs(0).Tensors(number).Quantization().ScaleAsNumpy()[:] = scale
     return bytes(written)
 

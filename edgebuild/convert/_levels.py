@@ -8,6 +8,7 @@ were in float to the last digit, and generated C can store them with four bits.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,7 +57,7 @@ def kept(content: bytes, original: bytes) -> bytes:
     """The int8 ``content`` with whole steps where the weights of ``original``, its float .tflite, have 16 levels.
 
     Weights and biases of those operators change by less than a unit, their scales by less than an eighth.
-    Operators that share weights or biases with others are left as they are.
+    Operators that share weights or biases with others are left as they are; zeros as biases may lie in one buffer.
     """
     tree, before = _flatbuffer.read(content), _flatbuffer.read(original)
     tensors = tree.subgraphs[0].tensors
@@ -73,19 +74,27 @@ def kept(content: bytes, original: bytes) -> bytes:
         ahead = np.moveaxis(exact, axis, 0)
         found = of(ahead.reshape(len(old), -1))
         numbers = [int(index) for index in operator.inputs[1:3] if index >= 0]
-        if found is None or any(not _flatbuffer.alone(tree, number) for number in numbers):
+        if found is None or not _flatbuffer.alone(tree, numbers[0]):
+            continue
+        bias = _flatbuffer.constant(tree, tensors[numbers[1]]) if len(numbers) == 2 else None
+        if len(numbers) == 2 and not _movable(tree, numbers[1], bias):
             continue
         whole = _LARGEST // np.maximum(np.abs(found.values).max(axis=1), 1)
         new = np.where(found.values.any(axis=1), found.steps / whole, old)
         integers = (found.values * whole[:, None]).reshape(ahead.shape)
         values[numbers[0]] = np.moveaxis(integers, 0, axis).astype(np.int8)
         scales[numbers[0]] = new.astype(np.float32)
-        if len(numbers) == 2:
-            bias = _flatbuffer.constant(tree, tensors[numbers[1]])
-            if bias is None or bias.dtype != np.int32:
-                continue
+        if bias is not None:
             limits = np.iinfo(np.int32)
-            values[numbers[1]] = np.clip(np.round(bias * (old / new)), limits.min, limits.max).astype(np.int32)
+            if bias.any():
+                values[numbers[1]] = np.clip(np.round(bias * (old / new)), limits.min, limits.max).astype(np.int32)
             old_bias = np.asarray(tensors[numbers[1]].quantization.scale, np.float64)
             scales[numbers[1]] = (old_bias * (new / old)).astype(np.float32)
     return _flatbuffer.patched(content, tree, values, scales) if values else content
+
+
+def _movable(tree: Any, number: int, bias: NDArray[Any] | None) -> bool:
+    """Whether a bias may get another scale: no other operator reads it, nor, unless it is zero, its buffer."""
+    if bias is None or bias.dtype != np.int32:
+        return False
+    return _flatbuffer.alone(tree, number) or (_flatbuffer.readers(tree, number) == 1 and not bias.any())

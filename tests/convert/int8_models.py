@@ -14,7 +14,7 @@ import numpy as np
 import tf_keras
 
 from edgebuild import convert, loaders
-from edgebuild.convert import _equalize, _errors, _flatbuffer, _ranges, _search, _statistics
+from edgebuild.convert import _equalize, _errors, _flatbuffer, _levels, _ranges, _search, _statistics
 from edgebuild.errors import EdgebuildError
 
 layers = tf_keras.layers
@@ -162,9 +162,26 @@ def forms() -> None:
     FOUND["recurrent"] = made(recurrent, RANDOM.random((20, 6, 4), dtype=np.float32)).facts
 
 
+def levelled() -> None:
+    """Factors without biases, whose zeros the converter keeps once for all of them, with weights of 16 levels."""
+    tf_keras.utils.set_random_seed(3)
+    image = x = layers.Input((8, 8, 3), name="image")
+    for number in range(3):
+        x = layers.Conv2D(8, 1, use_bias=False, name=f"thin_{number}")(x)
+        x = layers.Conv2D(8, 1, use_bias=number > 0, activation="relu", name=f"wide_{number}")(x)
+    model = tf_keras.Model(image, layers.GlobalAveragePooling2D()(x), name="factors")
+    for layer in model.layers[1:-1]:
+        kernel, *bias = layer.get_weights()
+        steps = RANDOM.uniform(0.02, 0.05, kernel.shape[-1])
+        layer.set_weights([(RANDOM.integers(-7, 8, kernel.shape) * steps).astype(np.float32), *bias])
+    result = made(model, samples(40))
+    kept = [_levels.of(one.channels) is not None for one in _flatbuffer.weights_in(result.content)]
+    FOUND["levelled"] = {"kept": kept, "loss": result.facts["loss"]}
+
+
 def main() -> None:
     assert _search._EVERY == 4
-    for part in (searching, equalizing, correcting, forms):
+    for part in (searching, equalizing, correcting, forms, levelled):
         part()
     sys.stdout.write(json.dumps(FOUND))
 

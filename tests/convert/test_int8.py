@@ -54,6 +54,10 @@ class TestModels:
         before, after = found["corrected"]
         assert after < before / 10
 
+    def test_layers_without_biases_keep_their_levels(self, found: dict[str, Any]) -> None:
+        assert found["levelled"]["kept"] == [True] * 6
+        assert found["levelled"]["loss"] < 0.01
+
     def test_element_types(self, found: dict[str, Any]) -> None:
         assert found["types"] == {
             "int8": ["INT32", "INT8"],
