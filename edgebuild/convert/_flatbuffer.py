@@ -100,8 +100,8 @@ def patched(
     """``content`` with other values, and scales, in the constant tensors of these numbers; nothing else moves.
 
     Written anew from Python, a .tflite would be larger, and its buffers not aligned as the runtimes like them.
-    Both are of the size that they had.  Values of tensors that are not :func:`alone` are left as they are, and scales of
-    those that several operators read.
+    Both are of the size that they had.  Values of tensors that are not :func:`alone` are left as they are, and scales
+    of those that several operators read.
     """
     written = bytearray(content)
     model = _schema().Model.GetRootAsModel(written, 0)
