@@ -460,11 +460,12 @@ def test_layers_that_share_the_small_convolution(name, tmp_path):
     np.testing.assert_array_equal(found, oracles.find("numpy").run(b"", graph, entry.inputs))
 
 
+@pytest.mark.parametrize("optimize", ["speed", "size"])
 @pytest.mark.parametrize("name", CHAINS)
-def test_rows_of_a_layer_call_the_function_of_the_whole_layer(name):
+def test_rows_of_a_layer_call_the_function_of_the_whole_layer(name, optimize):
     """A stream computes a few rows of each layer at a time; that must not double the code."""
     graph = chain(CHAINS[name])
-    selection = kernels.select(graph, load.load("cortex-m55").cpu.features, "speed")
+    selection = kernels.select(graph, load.load("cortex-m55").cpu.features, optimize)
     for kernel, node in zip(selection, graph.nodes, strict=True):
         rows = kernels.part(node, graph, 1, 2)
         assert kernel.exact(rows.node, rows.graph)
