@@ -275,9 +275,9 @@ def on_device(row, seed):
 
 
 def table(results):
-    """The results as Markdown: mean and spread (largest less smallest) over the seeds.
+    """The results as Markdown: means over the seeds, and the spread of accuracy (largest less smallest).
 
-    Flash times instructions is relative to int8 alone.
+    Flash times instructions is relative to int8 alone, the mean of each seed's product.
     """
     lines = [
         f"| | accuracy | points against float | spread | seeds | MACs | .tflite | gzip | flash on {TARGET} "
@@ -290,16 +290,17 @@ def table(results):
         drops = [100 * (one["accuracy"] - one["float"]) for one in found]
         mean = {key: statistics.mean(one[key] for one in found) for key in ("accuracy", "bytes", "gzip", "seconds")}
         macs = statistics.mean(one["after"]["macs"] for one in found) if "after" in found[0] else None
-        first = found[0]
-        device = on_device(row, first["seed"]) if integer(row) else None
+        devices = [on_device(row, one["seed"]) for one in found] if integer(row) else []
         cells = [row, f"{mean['accuracy']:.2%}", f"{statistics.mean(drops):+.2f}", f"{max(drops) - min(drops):.2f}"]
         cells += [str(len(found)), "" if macs is None else f"{macs / 1e6:.2f} M"]
         cells += [f"{mean['bytes']:,.0f}", f"{mean['gzip']:,.0f}"]
-        if device is None:
-            cells += ["", "", ""]
+        if devices:
+            flash, work = (statistics.mean(one[key] for one in devices) for key in ("flash", "instructions"))
+            cost = statistics.mean(one["flash"] * one["instructions"] for one in devices)
+            share = cost / (whole["flash"] * whole["instructions"])
+            cells += [f"{flash:,.0f}", f"{work:,.0f}", f"{share:.2f}"]
         else:
-            cost = device["flash"] / whole["flash"] * device["instructions"] / whole["instructions"]
-            cells += [f"{device['flash']:,}", f"{device['instructions']:,}", f"{cost:.2f}"]
+            cells += ["", "", ""]
         lines.append(f"| {' | '.join([*cells, str(round(mean['seconds']))])} |")
     return "\n".join(lines)
 
