@@ -44,18 +44,22 @@ class Function:
     def fields(self) -> tuple[tuple[str, str], ...]:
         """(name, C type) of the layer's struct, the widest first; each as narrow as every layer's value allows."""
         types = [(name, _scalar_type(values)) for name, values in self.scalars.items()]
-        return (*self.pointers, *sorted(types, key=lambda field: -_BITS[field[1]]))
+        return (*self.pointers, *sorted(types, key=lambda field: -_bits(field[1])))
 
 
-_BITS = {"uint8_t": 8, "int8_t": 8, "uint16_t": 16, "int16_t": 16, "int32_t": 32, "float": 32}
-"""C types of a scalar; unsigned ones first, which Armv6-M loads with an immediate offset. All promote to int."""
+def _bits(type_: str) -> int:
+    return _INTEGERS[type_].bits if type_ in _INTEGERS else 32
+
+
+_INTEGERS = {f"{name}_t": np.iinfo(name) for name in ("uint8", "int8", "uint16", "int16", "int32")}
+"""C types of a scalar, the narrowest first, of equal ones the unsigned, which Armv6-M loads with an immediate offset.
+All promote to int."""
 
 
 def _scalar_type(values: Sequence[int | float]) -> str:
     if any(isinstance(value, float) for value in values):
         return "float"
-    limits = {name: np.iinfo(name.removesuffix("_t")) for name in _BITS if name != "float"}
-    return next(name for name, own in limits.items() if all(own.min <= value <= own.max for value in values))
+    return next(name for name, own in _INTEGERS.items() if all(own.min <= value <= own.max for value in values))
 
 
 @dataclass(frozen=True)

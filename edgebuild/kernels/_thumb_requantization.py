@@ -59,9 +59,8 @@ def shorten(filters: Filters) -> Short:
     """The short form of ``filters``."""
     shift, threshold = _thresholds(filters)
     limit = np.maximum(np.minimum(threshold[:, -1], filters.reach[1]), 0)
-    ideal = np.round(np.ldexp(filters.multiplier.astype(np.float64), 6 - shift[:, 0])).astype(np.int64)
-    candidates = [np.clip(ideal + step, 0, (1 << 32) - 1) for step in _STEPS]
-    return _first(filters, limit, candidates, candidates)
+    factors = _factors(filters, shift[:, 0])
+    return _first(filters, limit, factors, factors)
 
 
 @functools.lru_cache(maxsize=128)
@@ -83,13 +82,19 @@ def coarsen(filters: Filters, shared: bool) -> Short:
         words = [np.where((shift[:, 0] >= LEAST_SHIFT) & (w < 1 << 32), w, 0) for w in words]
         factors = [w >> np.maximum(shift[:, 0] - LEAST_SHIFT, 0) for w in words]
     else:
-        ideal = np.round(np.ldexp(filters.multiplier.astype(np.float64), 6 - shift[:, 0])).astype(np.int64)
-        words = factors = [np.clip(ideal + step, 0, (1 << 32) - 1) for step in _STEPS]
+        words = factors = _factors(filters, shift[:, 0])
     found = _first(filters, limit, factors, words)
     beyond_is_clamped = (greatest <= limit) | (threshold[:, -1] <= limit + 1)
     return replace(found, exact=found.exact & beyond_is_clamped & (not filters.narrow))
 
 
+def _factors(filters: Filters, shift: np.ndarray) -> list[np.ndarray]:
+    """Factors to try, the ideal one first; 0 where there is none of 32 bits."""
+    ideal = np.round(np.ldexp(filters.multiplier.astype(np.float64), 6 - shift)).astype(np.int64)
+    return [np.where((ideal + step > 0) & (ideal + step < 1 << 32), ideal + step, 0) for step in _STEPS]
+
+
+@functools.lru_cache(maxsize=128)
 def _thresholds(filters: Filters) -> tuple[np.ndarray, np.ndarray]:
     """Shifts within the form's range, ``(filters, 1)``; and the least accumulators whose output is n steps high."""
     shift = np.clip(filters.shift, 1, 22)[:, None]

@@ -84,9 +84,7 @@ class Conv2DMve(Variant):
         c = Convolution.of(node, graph)
         family = _Family.of(node, graph, self.small)
         windows = family.layer(c)
-        window, chunks = windows.window, family.chunks(windows)
-        rounds = -(-chunks // family.unroll)
-        skip = (rounds * family.unroll - chunks) * CHUNK_CODE
+        window = windows.window
         unrolled = windows.unrolled and windows.copy == family.copy
         scalars = {
             "pixels": c.pixels,
@@ -95,11 +93,8 @@ class Conv2DMve(Variant):
             "slot": windows.slot,
             "group": windows.group,
             "depth": family.depth(windows),
-            "rounds": rounds,
-            "skip": skip if chunks else family.unroll * CHUNK_CODE + ROUND_CODE,
+            **family.loop(windows),
         }
-        if family.tails:
-            scalars["entry"] = family.entry(windows.slot % 16, scalars["skip"])
         if family.scratch:
             staging = windows.copied + unrolled * windows.bands
             scalars |= {"copied": windows.copied, "staging": staging, "staged": windows.staged}
@@ -208,14 +203,19 @@ class _Family:
         """Of what the depths are that have no loop of their own."""
         return MULTIPLE if self.tails else 16
 
-    def chunks(self, windows: Windows) -> int:
-        """Chunks of 16 that the loop takes, without a smaller one before them."""
-        return windows.slot // 16 if self.tails else -(-windows.slot // 16)
+    def loop(self, windows: Windows) -> dict[str, int]:
+        """How the loop for any depth runs over the windows: rounds, and bytes of code that are left out at first.
 
-    def entry(self, tail: int, skip: int) -> int:
-        """Bytes of code, from the first smaller chunk's on, that a depth leaves out; ``skip``: of the loop's."""
-        tails = [t for t in self.tails if t]
-        return TAIL_CODE * (tails.index(tail) if tail else len(tails)) + (0 if tail else skip)
+        The small form has an ``entry`` besides, from the first smaller chunk's code on, and no whole chunk perhaps.
+        """
+        chunks = windows.slot // 16 if self.tails else -(-windows.slot // 16)
+        rounds = -(-chunks // self.unroll)
+        skip = (rounds * self.unroll - chunks) * CHUNK_CODE if chunks else self.unroll * CHUNK_CODE + ROUND_CODE
+        if not self.tails:
+            return {"rounds": rounds, "skip": skip}
+        tail, tails = windows.slot % 16, [t for t in self.tails if t]
+        entry = TAIL_CODE * tails.index(tail) if tail else TAIL_CODE * len(tails) + skip
+        return {"rounds": rounds, "skip": skip, "entry": entry}
 
     def tile_instructions(self, windows: Windows, quads: int) -> float:
         """Executed instructions of one tile of four pixels."""

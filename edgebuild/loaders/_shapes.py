@@ -30,7 +30,8 @@ def inputs(config: Any) -> tuple[tuple[str, tuple[int, ...]], ...]:
             return ()
     else:
         layers = [layer for layer in layers if _given(layer) is not None][:1]
-    found = [(str(layer["config"].get("name")), _whole((_given(layer) or [None])[1:])) for layer in layers]
+    given = [(str(layer["config"].get("name")), _given(layer)) for layer in layers]
+    found = [(name, _whole(shape[1:]) if shape else None) for name, shape in given]
     known = tuple((name, shape) for name, shape in found if shape is not None)
     return known if len(known) == len(found) else ()
 

@@ -103,9 +103,7 @@ def _plain(name: str) -> str:
     return name.split(":")[0].removeprefix("serving_default_")
 
 
-def split(
-    request: Request, inputs: tuple[tuple[str, tuple[int, ...]], ...], held_out: int, stages: Stages
-) -> Path:
+def split(request: Request, inputs: tuple[tuple[str, tuple[int, ...]], ...], held_out: int, stages: Stages) -> Path:
     """Labelled data as the folders ``training`` and ``held_out``, for choices.
 
     Args:

@@ -33,6 +33,7 @@ CASES = {
     ),
     "by keys": (model(IMAGE, FORCE, DENSE, input_layers={"b": ["image", 0, 0], "a": ["force", 0, 0]}), ()),
     "open length": (model(IMAGE, OPEN, DENSE, input_layers=[["image", 0, 0], ["open", 0, 0]]), ()),
+    "no shape": (model(layer("InputLayer", "image"), DENSE, input_layers=["image", 0, 0]), ()),
     "a name that is not there": (model(IMAGE, DENSE, input_layers=[["other", 0, 0]]), ()),
     "nothing": (model(DENSE), ()),
     "no model": ([], ()),

@@ -14,7 +14,7 @@ from edgebuild import compress, config, pipeline
 from edgebuild.config import Config, DataSource, Gates, Step
 from edgebuild.config.automatic import AutoSettings
 from edgebuild.errors import AccuracyError, BudgetError, UsageError
-from edgebuild.pipeline import _judged, auto
+from edgebuild.pipeline import _judged, auto, look
 from edgebuild.pipeline._ladder import Recipe, Trial
 from edgebuild.pipeline.request import Request
 from edgebuild.pipeline.stages import Silent, Stages
@@ -232,3 +232,14 @@ def test_what_auto_is_not(tmp_path: Path, steps: str, text: str) -> None:
     with pytest.raises(UsageError) as caught:
         read(tmp_path, steps)
     assert str(caught.value).endswith(f": compress.steps: {text}")
+
+
+def test_inputs_that_the_file_does_not_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(look, "shapes", lambda model: ((), None))
+    asked = request(tmp_path)
+    with pytest.raises(UsageError) as caught:
+        auto.resolved(asked, Stages("host", Silent(), use_cache=True))
+    assert str(caught.value) == (
+        f"{asked.config.model}: does not state the shapes of its inputs, and auto needs to know them before TensorFlow "
+        "is started\n  remedy: give a .keras or .h5 that begins with Input layers, or list the steps"
+    )
