@@ -113,23 +113,25 @@ def goals(
 
     from edgebuild.compress import _fine_tune, _spread
 
-    layers = {layer.name: layer for layer in _fine_tune.layers(model) if layer.name in chosen}
+    named: dict[str, list[tuple[Any, Any]]] = {}  # layers of nested models may share a name, and then their goal too
+    for layer in _fine_tune.layers(model):
+        if layer.name in chosen:
+            named.setdefault(layer.name, []).extend((layer, weight) for weight in weights(layer))
 
     def compress(name: str, level: float) -> Callable[[], None]:
-        own, pattern = weights(layers[name]), patterns.of(layers[name])
-        before = [np.asarray(weight) for weight in own]
-        for weight in own:
-            kept = _patterns.mask(pattern, weight, level, outputs_last=_outputs_last(layers[name]))
+        before = [np.asarray(weight) for _, weight in named[name]]
+        for layer, weight in named[name]:
+            kept = _patterns.mask(patterns.of(layer), weight, level, outputs_last=_outputs_last(layer))
             weight.assign(weight * kept)
 
         def undo() -> None:
-            for weight, values in zip(own, before, strict=True):
+            for (_, weight), values in zip(named[name], before, strict=True):
                 weight.assign(values)
 
         return undo
 
-    growth = _spread.losses(model, training, tuple(layers), compress, progress)
-    sizes = {name: sum(int(np.size(weight)) for weight in weights(layer)) for name, layer in layers.items()}
+    growth = _spread.losses(model, training, tuple(named), compress, progress)
+    sizes = {name: sum(int(np.size(weight)) for _, weight in own) for name, own in named.items()}
     return _spread.spread(growth, sizes, settings.share)
 
 

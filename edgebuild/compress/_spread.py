@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,8 @@ from edgebuild.compress import Training
 
 SAMPLES = 512
 """Training samples on which a layer's sensitivity is measured: enough to rank layers, and quick."""
+
+_BATCH = 64
 
 LEVELS = (0.25, 0.5, 0.625, 0.75, 0.8, 0.85, 0.9, 0.95)
 """Strengths that are tried on each layer, alone."""
@@ -25,7 +28,9 @@ def losses(
     progress: Callable[[float], None],
     levels: Sequence[float] = LEVELS,
 ) -> dict[str, list[float]]:
-    """How much the loss grows when one layer alone is compressed, before any fine-tuning, by layer and level.
+    """How much the loss grows when one layer alone is compressed, by layer and level.
+
+    Nothing is fine-tuned, but every channel keeps its mean and variance (:mod:`_steady`).
 
     Args:
         compress: compresses the named layer in place by a level, and returns what undoes it.
@@ -33,25 +38,28 @@ def losses(
     import tensorflow as tf
 
     from edgebuild.compress import _fine_tune
+    from edgebuild.compress._steady import steady
 
     chosen = np.linspace(0, len(training.x) - 1, min(SAMPLES, len(training.x))).astype(np.int64)
     x, y = training.x.take(chosen), training.y[chosen]
     criterion = _fine_tune.loss(model, training)
     answer = tf.function(lambda batch: model(batch, training=False))
 
-    def measure() -> float:
-        outputs = np.concatenate([np.asarray(answer(x[at : at + 64])) for at in range(0, len(x), 64)])
-        return float(criterion(y, outputs))
+    batches = [x[part] for part in np.array_split(np.arange(len(x)), -(-len(x) // _BATCH))]
 
-    usual = measure()
+    def measure() -> float:
+        return float(criterion(y, np.concatenate([np.asarray(answer(batch)) for batch in batches])))
+
     found: dict[str, list[float]] = {}
-    for number, name in enumerate(names):
-        found[name] = []
-        for level in levels:
-            undo = compress(name, level)
-            found[name].append(max(0.0, measure() - usual))
-            undo()
-        progress((number + 1) / len(names))
+    with steady(model, names, batches):
+        usual = measure()
+        for number, name in enumerate(names):
+            found[name] = []
+            for level in levels:
+                undo = compress(name, level)
+                found[name].append(max(0.0, measure() - usual))
+                undo()
+            progress((number + 1) / len(names))
     return found
 
 
@@ -61,17 +69,15 @@ def spread(
     total: float,
     levels: Sequence[float] = LEVELS,
 ) -> dict[str, float]:
-    """A level for each layer, so that ``total`` of all ``sizes`` goes and the summed growth of the losses is least.
+    """A level for each layer, so that ``total`` of all ``sizes`` goes and the sum of what the layers cost is least.
 
-    Always takes the step that costs least for what it removes; on the convex hull of each layer's curve that is the
-    optimum.  The last step is taken in part, so that the total is met exactly.
+    Always takes the step that costs least for what it removes; on convex curves that is the optimum.  The last step is
+    taken in part, so that the total is met exactly.
     """
     steps: list[tuple[float, float, str, float, float]] = []
     for name, losses_of in growth.items():
-        corners = _hull([(0.0, 0.0), *zip(levels, np.maximum.accumulate(losses_of).tolist(), strict=True)])
-        for (level, loss), (next_level, next_loss) in itertools.pairwise(corners):
-            price = (next_loss - loss) / ((next_level - level) * sizes[name])
-            steps.append((price, next_level, name, level, next_level))
+        for level, next_level, cost in _costs(losses_of, levels):
+            steps.append((cost / ((next_level - level) * sizes[name]), next_level, name, level, next_level))
     chosen = dict.fromkeys(growth, 0.0)
     left = total * sum(sizes[name] for name in growth)
     for _, _, name, level, next_level in sorted(steps):
@@ -83,14 +89,15 @@ def spread(
     return chosen
 
 
-def _hull(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
-    """The lower convex hull of ``points``, which come with growing x."""
-    hull: list[tuple[float, float]] = []
-    for x, y in points:
-        while len(hull) >= 2:
-            (x0, y0), (x1, y1) = hull[-2:]
-            if (y1 - y0) * (x - x0) < (y - y0) * (x1 - x0):
-                break
-            hull.pop()
-        hull.append((x, y))
-    return hull
+def _costs(growth: Sequence[float], levels: Sequence[float]) -> Iterator[tuple[float, float, float]]:
+    """The steps from each level to the next, and what each costs.
+
+    That is by how much the loss grows, but no step is cheaper, for each halving of what remains, than those before it:
+    a loss that grows no more has nothing left to lose, and does not say that the last weights are for nothing.
+    """
+    steepest = 0.0
+    points = [(0.0, 0.0), *zip(levels, np.maximum.accumulate(growth).tolist(), strict=True)]
+    for (level, loss), (next_level, next_loss) in itertools.pairwise(points):
+        halvings = math.log2((1 - level) / (1 - next_level))
+        steepest = max(steepest, (next_loss - loss) / halvings)
+        yield level, next_level, steepest * halvings

@@ -19,7 +19,7 @@ import tensorflow as tf
 import tf_keras
 
 from edgebuild import compress, convert, loaders
-from edgebuild.compress import Fed, Training, _channels, _fold, _graph, _keep, _macs, _patterns
+from edgebuild.compress import Fed, Training, _channels, _fold, _graph, _keep, _macs, _patterns, _steady
 from edgebuild.convert import _flatbuffer
 from edgebuild.errors import UsageError
 from edgebuild.worker import promises
@@ -129,11 +129,10 @@ def patterns() -> None:
     spread = step("prune", residual(), pattern="2x4", sparsity=0.6, layers="auto")
     kernels = [w for w in spread.trainable_weights if "kernel" in w.name and "depthwise" not in w.name]
     kernels = [w for w in kernels if "deep" not in w.name]
-    zeros = [int(np.sum(np.asarray(w) == 0)) for w in kernels]
-    FOUND["auto"] = {
-        "share": sum(zeros) / sum(int(np.size(w)) for w in kernels),
-        "each": [zero / int(np.size(w)) for zero, w in zip(zeros, kernels, strict=True)],
-    }
+    blocks = _patterns.parse("2x4")
+    each = [_patterns.share(blocks, np.asarray(w), outputs_last="up" not in w.name) for w in kernels]
+    sizes = [int(np.size(w)) for w in kernels]
+    FOUND["auto"] = {"share": sum(a * b for a, b in zip(each, sizes, strict=True)) / sum(sizes), "each": each}
 
 
 def combined() -> None:
@@ -238,10 +237,36 @@ def channels() -> None:
     refused("small", lambda: step("cluster", chain(), clusters=16, layers=["deep"]))
 
 
+def steadied() -> None:
+    """How far answers move when a layer's weights are halved, as the model is and while its channels are steady."""
+    model = residual()
+    before = [np.array(weight) for weight in model.get_weights()]
+    moved = {}
+    for name in ("conv", "point", "hidden", "classes"):
+        layer, kept = model.get_layer(name), model.get_layer(name).get_weights()
+
+        def halved(layer: Any = layer, kept: Any = kept) -> float:
+            """With the weights as they are, then with half of them; the layer is left as it was."""
+            whole = np.asarray(model(X[:32], training=False))
+            layer.set_weights([weight / 2 for weight in kept])
+            half = np.asarray(model(X[:32], training=False))
+            layer.set_weights(kept)
+            return float(np.abs(whole - half).max())
+
+        with _steady.steady(model, [name], [X[:32]]):
+            inside = halved()
+        moved[name] = [halved(), inside]
+    FOUND["steady"] = {
+        "moved": moved,
+        "as_it_was": all(np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True)),
+        "activations": [model.get_layer(name).activation.__name__ for name in ("conv", "point", "classes")],
+    }
+
+
 def main() -> None:
     tf.config.threading.set_intra_op_parallelism_threads(2)
     tf.config.experimental.enable_op_determinism()
-    for part in (patterns, combined, rounding, narrow, channels):
+    for part in (patterns, combined, rounding, narrow, channels, steadied):
         part()
     sys.stdout.write(json.dumps(FOUND))
 

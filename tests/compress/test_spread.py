@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -107,8 +109,22 @@ def test_the_total_is_met_exactly(growth: list[list[float]], sizes: list[int], t
     assert sum(found[name] * size[name] for name in found) == pytest.approx(total * sum(size.values()))
 
 
-def test_the_hull_is_convex_and_below() -> None:
-    assert _spread._hull([(0, 0), (1, 5), (2, 4), (3, 9)]) == [(0, 0), (2, 4), (3, 9)]
+def test_a_layer_that_has_nothing_left_to_lose_is_not_emptied() -> None:
+    """One layer's loss is as large as it gets at half of its weights; another's grows as weights go."""
+    growth = {"lost": [0.5, 1.5, 1.5, 1.5, 1.5, 1.5, 1.5, 1.5], "other": [0.3, 0.6, 0.8, 1.1, 1.3, 1.6, 2.0, 3.0]}
+    found = _spread.spread(growth, {"lost": 100, "other": 100}, 0.7)
+    assert found["lost"] < found["other"]
+
+
+@given(st.lists(st.floats(0, 10), min_size=8, max_size=8))
+def test_costs_grow_with_what_is_lost_and_with_what_is_gone(growth: list[float]) -> None:
+    costs = list(_spread._costs(growth, _spread.LEVELS))
+    assert [(level, after) for level, after, _ in costs] == list(itertools.pairwise((0.0, *_spread.LEVELS)))
+    lost = itertools.accumulate(growth, max)
+    for spent, loss in zip(itertools.accumulate(cost for *_, cost in costs), lost, strict=True):
+        assert spent >= loss - 1e-9
+    prices = [cost / (after - level) for level, after, cost in costs]
+    assert all(later >= price - 1e-9 for price, later in itertools.pairwise(prices)), "convex"
 
 
 @given(st.lists(st.floats(-4, 4, width=32), min_size=8, max_size=200), st.integers(2, 20))
