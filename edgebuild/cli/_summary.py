@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from edgebuild.cli.console import table
+from edgebuild.reports import steps
 
 
 def built(report: Mapping[str, Any], *, up_to_date: bool, verbose: bool) -> list[str]:
@@ -23,6 +24,7 @@ def built(report: Mapping[str, Any], *, up_to_date: bool, verbose: bool) -> list
         *_unproven(report),
     ]
     lines += [f"  {label:<13}{text}" for label, text in rows]
+    lines += _compression(report)
     if verbose:
         lines += _passes(report) + _operators(report) + _seconds(report)
     return lines
@@ -113,6 +115,15 @@ def _unproven(report: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [("not proven", fact) for fact in report.get("unproven") or ()]
 
 
+def _compression(report: Mapping[str, Any]) -> list[str]:
+    """A table: the model as it was, and behind each step."""
+    rows = steps.table(report.get("compression") or ())
+    if not rows:
+        return []
+    reasons = steps.unmeasured(report["compression"])
+    return ["", *(f"  {line}" for line in (*table(rows, right=range(1, len(rows[0]))), *reasons))]
+
+
 def _passes(report: Mapping[str, Any]) -> list[str]:
     columns = ("operators", "macs", "weights")
     saved = [one for one in report.get("passes") or () if any(one[column] for column in columns)]
@@ -121,11 +132,11 @@ def _passes(report: Mapping[str, Any]) -> list[str]:
 
 
 def _operators(report: Mapping[str, Any]) -> list[str]:
-    steps = (report.get("emulation") or {}).get("per_operator") or ()
-    if not steps:
+    calls = (report.get("emulation") or {}).get("per_operator") or ()
+    if not calls:
         return []
     rows = [["operator", "layer", "instructions"]]
-    rows += [[step["op"], step["name"], f"{step['instructions']:,}"] for step in steps]
+    rows += [[call["op"], call["name"], f"{call['instructions']:,}"] for call in calls]
     return ["", *table(rows, right=(2,))]
 
 

@@ -116,6 +116,15 @@ KEYS: tuple[Key, ...] = (
         per_target=True,
     ),
     Key(
+        ("compress", "each_step"),
+        "each_step",
+        Flag(),
+        "Also convert what each step makes, so that the report shows the bytes and the device's figures behind each; "
+        "a few seconds a step.",
+        "false",
+        default="true",
+    ),
+    Key(
         ("compress", "loss"),
         "loss",
         Function(),

@@ -62,6 +62,7 @@ class Config:
         output: folder that receives one folder a target, absolute.
         loss, metric: the user's functions for fine-tuning, or None for what suits the model's output.
         precision: plugin in ``edgebuild.convert``.
+        each_step: whether the model behind each step is converted too, and what it takes on the target is measured.
         quantization: settings of that precision, and of the technique that prepares a model for it.
         engine: ``c`` or ``litert``, or None for the target's default.
         io: element type of the model's border, or None for the target's default.
@@ -90,6 +91,7 @@ class Config:
     training: DataSource | None = None
     validation: DataSource | None = None
     steps: tuple[Step, ...] = ()
+    each_step: bool = True
     loss: DataSource | None = None
     metric: DataSource | None = None
     precision: str = "int8"

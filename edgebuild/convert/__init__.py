@@ -98,6 +98,9 @@ class Precision(ABC):
     borders: ClassVar[tuple[str, ...]]
     """Element types that inputs and outputs may have; the first is the default."""
 
+    quick: ClassVar[Mapping[str, Any]] = {}
+    """Settings with which it chooses nothing: for a model of which only sizes are asked."""
+
     @abstractmethod
     def convert(
         self,

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+QUICK = {"ranges": "min_max", "equalize": "no", "correct_bias": "no"}
+"""What the converter does by itself."""
+
 
 @dataclass(frozen=True)
 class Int8Settings:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from edgebuild.convert import Fed, Precision, Result, Source
-from edgebuild.convert._int8_settings import Int8Settings
+from edgebuild.convert._int8_settings import QUICK, Int8Settings
 
 
 class Int8(Precision):
@@ -14,6 +14,7 @@ class Int8(Precision):
 
     Settings = Int8Settings
     calibrates = True
+    quick = QUICK
     borders = ("int8", "float32")
 
     def convert(

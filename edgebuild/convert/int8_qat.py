@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from edgebuild.convert import Fed, Precision, Result, Source
-from edgebuild.convert._int8_settings import Int8Settings
+from edgebuild.convert._int8_settings import QUICK, Int8Settings
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,7 @@ class Int8Qat(Precision):
     Settings = Int8QatSettings
     technique = "qat"
     calibrates = True
+    quick = QUICK
     borders = ("int8", "float32")
 
     def convert(

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from edgebuild import cache, emulators, ops
-from edgebuild.artifacts import Run, Sources, Step, Vectors
+from edgebuild.artifacts import Image, Run, Sources, Step, Vectors
 from edgebuild.ir.graph import Node
 from edgebuild.pipeline import device
 from edgebuild.pipeline.request import Request, own_digest
@@ -49,9 +49,13 @@ def measured(lowered: device.Lowered, request: Request, stages: Stages) -> Figur
         (folder / "run.json").write_text(json.dumps({"stack": run.stack_bytes, "instructions": run.instructions}))
 
     run = json.loads((stages.stored("run", key, work) / "run.json").read_text())
-    stack = run["stack"]
+    return figures(lowered, image, run["stack"], run["instructions"])
+
+
+def figures(lowered: device.Lowered, image: Image, stack: int | None, instructions: int | None) -> Figures:
+    """Of an image and what was seen of it in the emulator: the stack's peak, and instructions of one inference."""
     ram = None if stack is None else lowered.plan.arena_bytes + image.static_bytes + stack
-    return Figures(image.flash.total, ram, run["instructions"])
+    return Figures(image.flash.total, ram, instructions)
 
 
 def nodes_of(step: Step, lowered: device.Lowered) -> tuple[Node, ...]:

@@ -79,7 +79,7 @@ def build(request: Request, stages: Stages) -> Report:
     asked = device.expect(first.sources, prepared, request, stages)
     proofs = tuple(_prove(part, interface, classes, asked, prepared, stages) for part in parts)
     report = _report(request, prepared, parts, proofs)
-    outcome.insist_on_gates(report.gates, request)
+    outcome.insist_on_gates(report, request)
     package = _package(parts, proofs, interface, classes)
     if wants_app:
         report = dataclasses.replace(report, unproven=(*report.unproven, _android_apk.UNPROVEN))

@@ -128,6 +128,7 @@ def _tried(request: Request, recipe: Recipe, folder: Path, stages: Stages) -> Tr
         training=training,
         evaluation=held_out,
         validation=None,
+        each_step=False,
         evaluation_samples=10**6,
         vectors=1,
         gates=Gates(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from edgebuild import __version__
@@ -50,7 +51,7 @@ def build(config: Config, target: str, listener: Listener | None = None, use_cac
         return linux.build(request, stages)
     from edgebuild import packagers
     from edgebuild.codegen import environment
-    from edgebuild.pipeline import _linux_static, bundle, device, model
+    from edgebuild.pipeline import _each_step, _figures, _linux_static, bundle, device, model
     from edgebuild.pipeline.texts import texts
     from edgebuild.reports import budget
 
@@ -72,7 +73,10 @@ def build(config: Config, target: str, listener: Listener | None = None, use_cac
     ram = (report.ram or {}).get("total")
     if ram is not None:
         budget.check_ram(ram, lowered.graph, request.profile, request.config.budget)
-    outcome.insist_on_gates(report.gates, request)
+    outcome.insist_on_gates(report, request)
+    taken = _figures.figures(lowered, image, proof.run.stack_bytes, proof.run.instructions)
+    told = _each_step.measured(prepared, taken, request, stages)
+    report = replace(report, compression=tuple(vars(step) for step in told))
     example, linked = _program(request, sources, image, proof, stages)
     installed = None
     if request.profile.family == "linux":
@@ -208,8 +212,8 @@ def _report(
     from edgebuild.reports.pruned import pruned
 
     run, profile, config = proof.run, request.profile, request.config
+    ram = _figures.figures(lowered, image, run.stack_bytes, run.instructions).ram
     arena, static = lowered.plan.arena_bytes, image.static_bytes
-    ram = None if run.stack_bytes is None else arena + static + run.stack_bytes
     parts = {"total": ram, "arena": arena, "io": 0, "static": static, "stack": run.stack_bytes}
     return Report(
         edgebuild=__version__,

@@ -44,7 +44,7 @@ def build(request: Request, stages: Stages) -> Report:
     report = _report(request, prepared, made, proof, exceptions)
     if proof.peak_bytes is not None:
         budget.check_ram(proof.peak_bytes, prepared.graph, request.profile, request.config.budget)
-    outcome.insist_on_gates(report.gates, request)
+    outcome.insist_on_gates(report, request)
     with stages.stage("pack"):
         composed = _bundle(made, prepared, proof, report, request)
         report = bundle.write(request, _product(made, composed, prepared, request), report, "")

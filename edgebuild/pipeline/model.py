@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from edgebuild import cache, frontends, loaders
 from edgebuild.artifacts import CompressionStep
@@ -29,6 +29,8 @@ class Model:
     Attributes:
         content: the ``.tflite`` between the deployed inputs and outputs.
         graph: the same, read.
+        between: the ``.tflite`` of what the compression steps begin with, and of what each but the last made; None for
+            one that cannot be converted, and none at all where ``each_step`` is off.
         evaluation: files with the evaluation samples, or None.
         read: files that the user's own code read, with their hashes.
     """
@@ -40,6 +42,7 @@ class Model:
     compression: tuple[CompressionStep, ...] = ()
     tools: Mapping[str, str] = field(default_factory=dict)
     read: Mapping[str, str] = field(default_factory=dict)
+    between: tuple[bytes | None, ...] = ()
 
 
 def prepare(request: Request, stages: Stages) -> Model:
@@ -56,10 +59,10 @@ def prepare(request: Request, stages: Stages) -> Model:
                 "is converted already, and compression needs the trained model",
                 "give the .keras, .h5 or SavedModel it came from, or remove compress.steps",
             )
-        content, graph = _deployed(config.model.read_bytes(), request, place)
+        content, graph = deployed(config.model.read_bytes(), request, place)
         return _with_evaluation(content, graph, request, stages)
     folder = _convert(request, stages)
-    content, graph = _deployed((folder / "model.tflite").read_bytes(), request, place)
+    content, graph = deployed((folder / "model.tflite").read_bytes(), request, place)
     written = json.loads((folder / "converted.json").read_text())
     return Model(
         content,
@@ -69,7 +72,15 @@ def prepare(request: Request, stages: Stages) -> Model:
         tuple(CompressionStep(**step) for step in written["compression"]),
         written["tools"],
         _files_read(folder),
+        _between(folder, written["compression"], request),
     )
+
+
+def _between(folder: Path, steps: list[dict[str, Any]], request: Request) -> tuple[bytes | None, ...]:
+    if not request.config.each_step:
+        return ()
+    files = [folder / f"step-{number}.tflite" for number, step in enumerate(steps) if step["technique"] != "quantize"]
+    return tuple(file.read_bytes() if file.is_file() else None for file in files)
 
 
 def _job(request: Request, folder: Path) -> Job:
@@ -144,7 +155,12 @@ def _files_read(folder: Path) -> dict[str, str]:
     return dict(json.loads(noted.read_text())) if noted.is_file() else {}
 
 
-def _deployed(content: bytes, request: Request, place: str) -> tuple[bytes, Graph]:
+def deployed(content: bytes, request: Request, place: str) -> tuple[bytes, Graph]:
+    """A ``.tflite`` with the border that ``request`` asks for, and the same, read.
+
+    Raises:
+        UsageError, UnsupportedError: the file cannot be read, or its border cannot be that.
+    """
     frontend, name = frontends.find("tflite"), request.config.name
     graph = frontend.read(content, name, place)
     inputs, outputs = frontends.trimmed(graph, int8=request.io == "int8", softmax=request.config.final_softmax)

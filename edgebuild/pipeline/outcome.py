@@ -18,28 +18,39 @@ if TYPE_CHECKING:
     from edgebuild.pipeline.model import Model
 
 
-def insist_on_gates(gates: tuple[Gate, ...], request: Request) -> None:
-    """Insist that every gate holds.
+def insist_on_gates(report: Report, request: Request) -> None:
+    """Insist that every gate of ``report`` holds.
 
     Raises:
         UsageError: one cannot be measured.
         AccuracyError: one does not hold.
     """
-    for gate in gates:
+    for gate in report.gates:
         if gate.value is None:
             raise UsageError(
                 f"gates.{gate.name}",
                 "cannot be measured: the evaluation data has no labels, or the float model is not there",
                 "give labels (y) with data.evaluation, and for accuracy_drop the trained model, not a .tflite",
             )
-    failed = [gate for gate in gates if not gate.ok]
+    failed = [gate for gate in report.gates if not gate.ok]
     if failed:
         raise AccuracyError(
             f"{request.config.name} on {request.profile.name}",
             "an accuracy gate does not hold on the emulated core",
             "train longer, compress less, or relax [gates] in edgebuild.toml",
-            tuple(f"{g.name} is {g.value:.4f}, limit {g.limit:.4f}" for g in failed if g.value is not None),
+            (
+                *(f"{g.name} is {g.value:.4f}, limit {g.limit:.4f}" for g in failed if g.value is not None),
+                *_accuracy_by_step(report),
+            ),
         )
+
+
+def _accuracy_by_step(report: Report) -> Iterator[str]:
+    """Where accuracy went, a line each step that is known to have changed it."""
+    for step in report.compression:
+        before, after = (step[when].get("accuracy") for when in ("before", "after"))
+        if before is not None and after is not None and before != after:
+            yield f"step {step['technique']!r} took the float model from {before:.2%} to {after:.2%}"
 
 
 def model(request: Request, prepared: Model) -> dict[str, Any]:

@@ -90,6 +90,7 @@ class Request:
             cache.file_digest(config.custom) if config.custom else None,
             [_source(source) for source in config.sources],
             config.steps,
+            config.each_step,
             [cache.file_digest(path) for path in self.step_files() if path.exists()],
             config.precision,
             config.quantization,

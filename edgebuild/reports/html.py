@@ -9,6 +9,7 @@ import jinja2
 from markupsafe import Markup
 
 from edgebuild import resources
+from edgebuild.reports import steps
 
 
 def render(report: Mapping[str, Any], name: str, title: str, picture: str) -> bytes:
@@ -31,7 +32,8 @@ def render(report: Mapping[str, Any], name: str, title: str, picture: str) -> by
     template = environment.get_template("report.html.j2")
     # the picture is our own markup with its texts escaped
     safe = Markup(picture)  # noqa: S704
-    return template.render(report=report, name=name, title=title, picture=safe).encode()
+    about_steps = {"steps": steps.table(report["compression"]), "unmeasured": steps.unmeasured(report["compression"])}
+    return template.render(report=report, name=name, title=title, picture=safe, **about_steps).encode()
 
 
 def _bytes(value: int | None) -> str:

@@ -35,6 +35,7 @@ class Job:
         task: ``convert`` goes from model file to .tflite; ``data`` only reads the evaluation data, for a model
             that is a .tflite already, and ``split`` writes what to train with and what to choose by as folders of .npy,
             ``training`` and ``held_out``; both need no TensorFlow.
+        each_step: also leave ``step-N.tflite``, the model behind N steps, for each N less than all.
         quantization: settings of the precision, and of the technique that prepares a model for it.
         io: element type of the border of the .tflite: ``int8`` or ``float32``.
         evaluation_samples: accuracy is measured on the first so many samples, here and on the device.
@@ -53,6 +54,7 @@ class Job:
     out: Path
     task: Literal["convert", "data", "split"] = "convert"
     steps: tuple[Step, ...] = ()
+    each_step: bool = False
     precision: str = "int8"
     quantization: Mapping[str, Any] = field(default_factory=dict)
     io: str = "int8"
@@ -81,6 +83,7 @@ class Job:
             model=config.model,
             out=out,
             steps=config.steps,
+            each_step=config.each_step,
             precision=config.precision,
             quantization=config.quantization,
             io=io,

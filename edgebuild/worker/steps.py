@@ -35,6 +35,7 @@ class Given:
         before: what there is to say of ``model``.
         run: does a step, from a Keras model and its place in the list to a Keras model.
         describe: what there is to say of a model.
+        size: what there is to say of it once it is converted; of the model behind so many steps.
     """
 
     model: loaders.Loaded
@@ -43,6 +44,7 @@ class Given:
     before: dict[str, Any]
     run: Callable[[int, Any], Any]
     describe: Callable[[loaders.Loaded], dict[str, Any]]
+    size: Callable[[loaders.Loaded, int], dict[str, Any]]
 
 
 def run(job: Job, settings: Sequence[Any], given: Given) -> tuple[loaders.Loaded, list[dict[str, Any]]]:
@@ -54,6 +56,7 @@ def run(job: Job, settings: Sequence[Any], given: Given) -> tuple[loaders.Loaded
     model, before, told = given.model, given.before, list[dict[str, Any]]()
     if not job.steps:
         return model, told
+    before = {**before, **given.size(model, 0)}
     key = _begin(job, given) if job.code else ""
     for number, (step, own) in enumerate(zip(job.steps, settings, strict=True)):
         course = asdict(compress.course(step.technique, step.settings))
@@ -66,6 +69,7 @@ def run(job: Job, settings: Sequence[Any], given: Given) -> tuple[loaders.Loaded
         else:
             model = loaders.of_tf_keras(given.run(number, model.model), job.model)
             after = given.describe(model)
+        after = {**after, **given.size(model, number + 1)}
         told.append({"technique": step.technique, "settings": shown, "before": before, "after": after})
         before = after
     return model, told
