@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
 from dataclasses import asdict, replace
 from importlib import metadata
 from pathlib import Path
@@ -14,9 +13,10 @@ from typing import Any
 
 from edgebuild import cache, compress, convert, loaders
 from edgebuild.config import Step
-from edgebuild.errors import EdgebuildError, UnsupportedError, UsageError
+from edgebuild.errors import EdgebuildError, UsageError
 from edgebuild.worker import data, seeding, user_code
 from edgebuild.worker.clock import Clock, Report
+from edgebuild.worker.conversion import Conversion
 from edgebuild.worker.job import Job
 
 
@@ -110,35 +110,12 @@ def _convert(job: Job, clock: Clock) -> None:
     def describe(loaded: loaders.Loaded) -> dict[str, Any]:
         return {**size(loaded.model), "accuracy": measure(loaded)}
 
-    def converted(loaded: loaders.Loaded, own: Any, progress: Callable[[float], None]) -> convert.Result:
-        seeding.restart(job.seed)
-        source = convert.Source(
-            place=str(job.model),
-            name=loaded.name,
-            call=loaded.call,
-            inputs=tuple(convert.Port(entry.name, entry.shape, entry.dtype) for entry in loaded.inputs),
-            layers=loaded.layers,
-            variables=loaded.variables,
-        )
-        return precision.convert(source, calibration, job.io, progress, own)
-
-    def converted_size(loaded: loaders.Loaded, number: int) -> dict[str, Any]:
-        if not job.each_step or number == len(job.steps):  # the last is what is converted in the end
-            return {}
-        quick = replace(quantization, **precision.quick) if precision.quick else quantization
-        with clock.stage("size", f"converting what {_behind(job, number)}", limits.convert) as progress:
-            try:
-                content = converted(loaded, quick, progress).content
-            except UnsupportedError as error:
-                return {"unmeasured": error.rule}
-        (job.out / f"step-{number}.tflite").write_bytes(content)
-        return {"bytes": len(content)}
-
-    given = compression.Given(model, training, evaluation, before, run_step, describe, converted_size)
+    conversion = Conversion(job, clock, precision, quantization, calibration)
+    given = compression.Given(model, training, evaluation, before, run_step, describe, conversion.size)
     model, steps = compression.run(job, [settings for _, settings in techniques], given)
 
     with clock.stage("convert", f"converting to {job.precision}", limits.convert) as progress:
-        result = converted(model, quantization, progress)
+        result = conversion.result(model, progress)
         if techniques:
             from edgebuild.worker import promises
 
@@ -158,11 +135,6 @@ def _convert(job: Job, clock: Clock) -> None:
             }
         )
     _write_down(job, float_accuracy, steps, clock.seconds)
-
-
-def _behind(job: Job, number: int) -> str:
-    """Words for the model behind so many steps."""
-    return f"{job.steps[number - 1].technique} made" if number else "the steps begin with"
 
 
 def _evaluation(job: Job, clock: Clock, inputs: tuple[loaders.Input, ...]) -> Any:
