@@ -44,7 +44,6 @@ def losses(
     x, y = training.x.take(chosen), training.y[chosen]
     criterion = _fine_tune.loss(model, training)
     answer = tf.function(lambda batch: model(batch, training=False))
-
     batches = [x[part] for part in np.array_split(np.arange(len(x)), -(-len(x) // _BATCH))]
 
     def measure() -> float:

@@ -67,7 +67,8 @@ def _moments(outputs: Any) -> tuple[Any, Any]:
     """Mean and variance of each channel."""
     import tensorflow as tf
 
-    return tf.nn.moments(outputs, list(range(len(outputs.shape) - 1)))  # type: ignore[no-any-return]
+    mean, variance = tf.nn.moments(outputs, list(range(len(outputs.shape) - 1)))
+    return mean, variance
 
 
 def _recorded(activation: Any, into: list[Any], outputs: Any) -> Any:

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 BEGIN = "(your model)"
 """How the row before the first step is called."""
 
-_COLUMNS: dict[str, tuple[str, Callable[[Any], str]]] = {
-    "accuracy": ("accuracy", lambda value: f"{value:.2%}"),
-    "zeros": ("zeros", lambda value: f"{value:.0%}"),
-    "parameters": ("parameters", lambda value: f"{value:,}"),
-    "macs": ("MACs", lambda value: f"{value:,}"),
-    "bytes": (".tflite", lambda value: f"{value:,}"),
-    "flash": ("flash", lambda value: f"{value:,}"),
-    "ram": ("RAM", lambda value: f"{value:,}"),
-    "instructions": ("instructions", lambda value: f"{value:,}"),
+_COLUMNS = {
+    "accuracy": ("accuracy", ".2%"),
+    "zeros": ("zeros", ".0%"),
+    "parameters": ("parameters", ","),
+    "macs": ("MACs", ","),
+    "bytes": (".tflite", ","),
+    "flash": ("flash", ","),
+    "ram": ("RAM", ","),
+    "instructions": ("instructions", ","),
 }
+"""Heading and format of each figure that a row may have."""
 
 
 def table(compression: Sequence[Mapping[str, Any]]) -> list[list[str]]:
@@ -33,9 +34,11 @@ def table(compression: Sequence[Mapping[str, Any]]) -> list[list[str]]:
         return []
     known = [key for key in _COLUMNS if any(state.get(key) is not None for _, state in states)]
     rows = [["", *(_COLUMNS[key][0] for key in known)]]
-    for name, state in states:
-        rows.append([name, *(_COLUMNS[key][1](state[key]) if state.get(key) is not None else "-" for key in known)])
-    return rows
+    return rows + [[name, *(_cell(state.get(key), _COLUMNS[key][1]) for key in known)] for name, state in states]
+
+
+def _cell(value: Any, form: str) -> str:
+    return "-" if value is None else format(value, form)
 
 
 def unmeasured(compression: Sequence[Mapping[str, Any]]) -> list[str]:

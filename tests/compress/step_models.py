@@ -81,9 +81,9 @@ def tflite(model: Any, precision: str = "int8", **values: Any) -> convert.Result
     loaded = loaders.of_tf_keras(model, Path("net.h5"))
     inputs = tuple(convert.Port(one.name, one.shape, one.dtype) for one in loaded.inputs)
     source = convert.Source("net.h5", loaded.name, loaded.call, inputs, loaded.layers, loaded.variables)
-    quick = {"ranges": "min_max", "equalize": "no", "correct_bias": "no"}  # tests of convert choose among them
-    settings, _ = convert.settings(precision, {**quick, **values})
-    result = convert.find(precision).convert(source, X[:16], "int8", lambda fraction: None, settings)
+    own = convert.find(precision)
+    settings, _ = convert.settings(precision, {**own.quick, **values})  # tests of convert let it choose
+    result = own.convert(source, X[:16], "int8", lambda fraction: None, settings)
     promises.insist(model, result.content)
     return result
 
@@ -132,7 +132,11 @@ def patterns() -> None:
     blocks = _patterns.parse("2x4")
     each = [_patterns.share(blocks, np.asarray(w), outputs_last="up" not in w.name) for w in kernels]
     sizes = [int(np.size(w)) for w in kernels]
-    FOUND["auto"] = {"share": sum(a * b for a, b in zip(each, sizes, strict=True)) / sum(sizes), "each": each}
+    FOUND["auto"] = {
+        "share": sum(a * b for a, b in zip(each, sizes, strict=True)) / sum(sizes),
+        "of_weights": sum(int(np.sum(np.asarray(w) == 0)) for w in kernels) / sum(sizes),
+        "each": each,
+    }
 
 
 def combined() -> None:
